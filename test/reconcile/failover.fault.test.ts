@@ -1,195 +1,163 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { createIngress, type Ingress } from '../../src/ingress/clients.ts'
-import { analyticApi, catalogApi, shopperApi } from '../../src/contract/services.ts'
+import { Registry } from 'prom-client'
+import { describe, expect, test } from 'vitest'
+import { scheduleApi } from '../../src/contract/services.ts'
 import { until } from '../../src/main/embedded/until.ts'
+import { timelineMetrics } from '../../src/main/metrics/timeline.ts'
 import { compare } from '../../src/main/reconcile/compare.ts'
-import { repair } from '../../src/main/reconcile/repair.ts'
-import { connect, type Database } from '../../src/store/database/connection.ts'
 import { timelineState } from '../../src/store/log/timeline.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { runCommandProcess } from '../harness/programs/command-process.ts'
-import { product } from '../harness/items/products.ts'
-import { prepareDatabase } from '../harness/servers/database.ts'
-import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
-import { settled, type Stack, startStack } from '../harness/servers/stack.ts'
-import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
-import { type Standby, startPrimary, startStandby, type TestServer } from '../harness/servers/standby.ts'
+import { valueOf } from '../harness/clients/prometheus.ts'
+import { asPage, signIn } from '../harness/clients/signed-in.ts'
+import { runCommandProcess, startCommandProcess } from '../harness/programs/command-process.ts'
+import {
+  callEach,
+  comparisonOf,
+  endErasures,
+  erasuresIn,
+  type FailoverShop,
+  HOUR_MS,
+  idsIn,
+  keepSending,
+  repairedIn,
+  rowsIn,
+  sendView,
+  startFailoverShop,
+  viewsOf,
+} from '../harness/servers/failover-shop.ts'
+import { settled } from '../harness/servers/stack.ts'
+import type { TestServer } from '../harness/servers/standby.ts'
+import { expectSentences } from './mistakes.ts'
 
-interface Shop {
-  primary: TestServer
-  standby: Standby
-  stack: Stack
-  gateway: TestGateway
-  ingress: Ingress
-  /** Leads to the server that takes writes. */
-  db: Database
-  folder: string
-  /** Makes the primary unreachable under the shop's address. */
-  cutPrimary: () => Promise<void>
-  /** What a command at a terminal needs. */
-  environment: Record<string, string>
+const KEYS = ['kept', 'lost-1', 'lost-2']
+
+/** Loses all calls after the first ones, by a standby that took over without them. @returns what the shop had, and how many calls were lost. */
+async function failOver(shop: FailoverShop) {
+  const { primary, standby, db } = shop
+  await viewsOf(shop, ['gone lost-1', 'gone lost-2'])
+  await callEach(shop, 'kept')
+  await settled(db)
+  await standby.waitUntilCaughtUp()
+  await standby.stopReceiver()
+  const [one, other] = [await callEach(shop, 'lost-1'), await callEach(shop, 'lost-2')]
+  await settled(db)
+  const had = { rows: await rowsIn(db), ids: await idsIn(db) }
+  await shop.cutPrimary()
+  await primary.kill()
+  await standby.promote()
+  return { ...had, calls: one.calls + other.calls, bringing: one.bringing + other.bringing }
 }
 
-/** A shop whose PostgreSQL has a standby; Restate and the processes outlive it. */
-async function startShop(journalMinutes: number): Promise<Shop> {
-  const primary = await startPrimary()
-  onTestFinished(primary.remove)
-  const url = await prepareDatabase(primary.url, 'footfall')
-  const standby = await startStandby(primary, { synchronousName: 's1' })
-  onTestFinished(standby.remove)
-  const proxy = await startTcpProxy(url)
-  onTestFinished(() => proxy.cut().catch(() => undefined))
-  const urls = [proxy.url, standby.url.replace(/[^/]*$/, 'footfall')].join(',')
-  const db = connect({ url: urls, name: 'test', connectionsMax: 20 })
-  onTestFinished(() => db.destroy())
-  const stack = await startStack(db, { journalMinutes })
-  onTestFinished(stack.stop)
-  const gateway = await startGateway(urls, stack)
-  onTestFinished(gateway.stop)
-  const folder = await mkdtemp(join(tmpdir(), 'footfall-reconcile-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  return {
-    ...{ primary, standby, stack, gateway, db, folder, cutPrimary: proxy.cut },
-    ingress: createIngress({ url: stack.ingressUrl, deadlineMs: 30_000 }),
-    environment: {
-      ...{ DATABASE_URL: urls, FOOTFALL_HOME: folder },
-      ...{ RESTATE_INGRESS_URL: stack.ingressUrl, RESTATE_ADMIN_URL: stack.adminUrl },
-    },
-  }
+/** The same rows as before, and the events of each erased shopper under another name. */
+async function expectWhole({ db }: FailoverShop, had: { rows: Record<string, number>; ids: string[] }, more = 0): Promise<void> {
+  expect(await rowsIn(db)).toEqual({ ...had.rows, interaction: had.rows['interaction']! + more })
+  expect(await idsIn(db)).toEqual(more === 0 ? had.ids : expect.arrayContaining(had.ids))
+  expect(new Set(await erasuresIn(db))).toEqual(new Set(['completed']))
+  const { rows } = await sql`select from interaction where account_id like 'gone %'`.execute(db)
+  expect(rows).toEqual([])
+  await settled(db)
+  expect((await verify(db)).drift).toEqual([])
 }
 
-const view = { account_id: 'ada', event_type: 'view', ref_type: 'Product', ref_id: 'lamp' }
-const [HOUR_MS, AT_ONCE_MS] = [3_600_000, 0]
-const comparison = ({ stack, db }: Shop) => compare(stack.adminUrl, db, HOUR_MS, AT_ONCE_MS)
-const repaired = async (shop: Shop) => {
-  const { lost } = await comparison(shop)
-  return repair({ ...shop, adminUrl: shop.stack.adminUrl }, lost)
+async function expectAnswered(shop: FailoverShop): Promise<void> {
+  for (const key of KEYS) expect(await sendView(shop, key)).toMatchObject({ status: 200, body: { data: { accepted: 1 } } })
 }
 
-/** Sends a view without an id, with an Idempotency-Key. */
-async function sendView({ gateway }: Shop, key: string): Promise<{ status: number; body: unknown }> {
-  const answer = await fetch(`${gateway.url}/api/v1/analytic/interaction`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'idempotency-key': key },
-    body: JSON.stringify({ interactions: [view] }),
-  })
-  return { status: answer.status, body: await answer.json() }
+async function metricsOf({ db }: FailoverShop): Promise<(number | undefined)[]> {
+  const registry = new Registry()
+  timelineMetrics(registry, () => timelineState(db))
+  const text = await registry.metrics()
+  return [valueOf(text, 'footfall_timeline_changed'), valueOf(text, 'footfall_lost_calls')]
 }
 
-/** One call of each kind that a shop makes, with what is different in each of them. @returns how many calls it makes. */
-async function callEach(shop: Shop, name: string): Promise<number> {
-  const { ingress } = shop
-  const occurred_at = new Date().toISOString()
-  const items = [{ product_id: 'lamp', seller_id: 'north', quantity: 1, unit_price: 500 }]
-  const callback = {
-    provider: 'acme-pay',
-    callback_id: name,
-    payment_ref: name,
-    order_id: name,
-    status: 'success',
-    currency: 'EUR',
-    occurred_at,
-    items,
-  }
-  await ingress.call(catalogApi, 'UpsertProducts', {
-    products: [product({ product_id: name, updated_at: occurred_at })],
-  })
-  await ingress.call(analyticApi, 'RecordPayments', { callbacks: [{ ...callback, account_id: 'ada' }] })
-  await ingress.call(analyticApi, 'RecordEvents', {
-    events: [{ source: 'erp', external_ref: name, entity_id: name, status: 'success', occurred_at }],
-  })
-  await ingress.call(analyticApi, 'RecordSearches', { searches: [{ query: name, product_ids: ['lamp'] }] })
-  expect((await sendView(shop, name)).status).toBe(200)
-  await ingress.call(shopperApi, 'Merge', { session_id: name, account_id: 'ada' })
-  return 6
+async function operationsPage({ gateway, key }: FailoverShop): Promise<string> {
+  const cookie = await signIn(gateway.url, { key: key.text })
+  return (await asPage(gateway.url, { path: '/operations', headers: { cookie } })).text
 }
 
-async function rowsIn(db: Database): Promise<Record<string, number>> {
-  const { rows } = await sql<{ table: string; n: number }>`
-    select 'interaction' as table, count(*)::int as n from interaction union all select 'search', count(*)::int from search
-    union all select 'payment_callback', count(*)::int from payment_callback union all select 'sale_line', count(*)::int from sale_line
-    union all select 'analytics_event', count(*)::int from analytics_event union all select 'product', count(*)::int from catalog.product
-    union all select 'shopper_redirect', count(*)::int from shopper_redirect`.execute(db)
-  return Object.fromEntries(rows.map(({ table, n }) => [table, n]))
+async function get({ gateway, key }: FailoverShop, path: string): Promise<string> {
+  return (await fetch(`${gateway.url}${path}`, { headers: { authorization: `Bearer ${key.text}` } })).text()
 }
 
-describe('after a failover', { timeout: 180_000 }, () => {
-  test('to an asynchronous standby, exactly the lost calls are found, and kept journals bring them back once', async () => {
-    const shop = await startShop(15)
-    const { primary, standby, db } = shop
-    await callEach(shop, 'kept')
-    await settled(db)
-    await standby.waitUntilCaughtUp()
-    await standby.stopReceiver()
-    const calls = (await callEach(shop, 'lost-1')) + (await callEach(shop, 'lost-2'))
-    await settled(db)
-    const before = await rowsIn(db)
-    await primary.kill()
-    await standby.promote()
-
-    const found = await comparison(shop)
-    expect(found.lost).toHaveLength(calls)
+describe('after a failover', { timeout: 300_000 }, () => {
+  test('to an asynchronous standby, the task tells the lost calls, and kept journals bring each kind back once while traffic goes on', async () => {
+    const shop = await startFailoverShop(15)
+    const { db } = shop
+    const watch = shop.stack.ingress.client(scheduleApi, 'watch-timeline')
+    expect(JSON.parse(await get(shop, '/ready'))).not.toHaveProperty('details.lost_calls')
+    const had = await failOver(shop)
+    expect((await comparisonOf(shop)).lost).toHaveLength(had.calls)
     expect(await timelineState(db)).toMatchObject({ isChanged: true, current: { timeline: 2 }, acknowledged: { timeline: 1 } })
+
+    await watch.Start({ every_ms: 500 })
+    const told = { timeline: 2, timeline_before: 1, calls: had.calls, compared_at: expect.any(String) }
+    const isTold = async () => (await get(shop, '/ready')).includes(`"calls":${had.calls}`)
+    expect(await until(isTold, 60_000)).toBe(true)
+    expect(JSON.parse(await get(shop, '/ready'))).toMatchObject({ details: { lost_calls: told } })
+    expect(await operationsPage(shop)).toContain(`${had.calls} acknowledged calls are missing`)
+    expect(await metricsOf(shop)).toEqual([1, had.calls])
+
     expect((await sendView(shop, 'kept')).status).toBe(200)
     const refused = await sendView(shop, 'lost-1')
     expect(refused).toMatchObject({ status: 503, body: { error: { code: 'unavailable', details: { id: expect.any(String) } } } })
+    expect(await until(async () => (await compare(shop.stack.adminUrl, db, HOUR_MS)).lost.length === had.calls, 30_000)).toBe(
+      true,
+    )
+    const sending = keepSending(shop)
+    await repairKilledWhen(shop, async () => (await keptIn(shop)) > 2)
+    await repairKilledWhen(shop, async () => (await keptIn(shop)) > 0 && (await rowsIn(db))['search']! > 1)
+    expect(await repairToItsEnd(shop)).toBe(0)
+    const sent = await sending.stop()
+    expect((await comparisonOf(shop)).lost).toEqual([])
+    await endErasures(shop)
+    await expectWhole(shop, had, sent)
+    await expectAnswered(shop)
+    expect(await repairedIn(shop)).toEqual([])
+    await expectWhole(shop, had, sent)
 
-    const outcomes = await repaired(shop)
-    expect(outcomes.map(({ outcome }) => outcome)).toEqual(Array<string>(calls).fill('brought back'))
-    expect((await comparison(shop)).lost).toEqual([])
-    expect(await rowsIn(db)).toEqual(before)
-    for (const key of ['kept', 'lost-1', 'lost-2']) {
-      expect(await sendView(shop, key)).toMatchObject({ status: 200, body: { data: { accepted: 1 } } })
-    }
-    expect(await repaired(shop)).toEqual([])
-    expect(await rowsIn(db)).toEqual(before)
-    await settled(db)
-    expect((await verify(db)).drift).toEqual([])
+    expect((await runCommandProcess(['reconcile'], shop.environment)).code).toBe(0)
+    const isOver = async () => !(await get(shop, '/ready')).includes('lost_calls')
+    expect(await until(isOver, 30_000)).toBe(true)
+    expect(await metricsOf(shop)).toEqual([0, 0])
+    await watch.Stop({})
   })
 
-  test('the disk of the old primary brings back what it has, while traffic goes on', async () => {
-    const shop = await startShop(0)
-    const { primary, standby, db, environment } = shop
-    await callEach(shop, 'kept')
-    await settled(db)
-    await standby.waitUntilCaughtUp()
-    await standby.stopReceiver()
-    const calls = (await callEach(shop, 'lost-1')) + (await callEach(shop, 'lost-2'))
-    await settled(db)
-    const before = await rowsIn(db)
-    const idsBefore = await idsIn(db)
-    await shop.cutPrimary()
-    await primary.kill()
-    await standby.promote()
+  test('the disk of the old primary brings back what it has, while traffic goes on, and erases again; what is wrong is told in a sentence', async () => {
+    const shop = await startFailoverShop(0)
+    const { primary, db, environment } = shop
+    const had = await failOver(shop)
     await primary.start()
-
     const from = primary.url.replace(/[^/]*$/, 'footfall')
     // The command leaves out the calls of the last two seconds.
-    expect(await until(async () => (await compare(shop.stack.adminUrl, db, HOUR_MS)).lost.length === calls, 10_000)).toBe(true)
+    expect(await until(async () => (await compare(shop.stack.adminUrl, db, HOUR_MS)).lost.length === had.calls, 30_000)).toBe(
+      true,
+    )
+    await expectSentences(shop)
     const looked = await runCommandProcess(['reconcile', '--from', from], environment)
-    expect(looked).toMatchObject({ code: 1, output: expect.stringContaining(`PostgreSQL lacks ${calls} of them`) })
+    expect(looked).toMatchObject({ code: 1, output: expect.stringContaining(`PostgreSQL lacks ${had.calls} of them`) })
+    expect(looked.output).toContain('2 ids of persons who were erased there are not erased here')
+
     const sending = keepSending(shop)
-    for (const expected of [`Brought over: ${calls - 2} calls`, 'Brought over: 0 calls']) {
-      const { code, output } = await runCommandProcess(['reconcile', '--repair', '--from', from], environment)
-      expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining(expected) })
-    }
+    const first = await runCommandProcess(['reconcile', '--repair', '--from', from], environment)
+    // The impressions, and the keys, whose secrets are known nowhere any more.
+    expect(first).toMatchObject({ code: 1, output: expect.stringContaining(`Brought over: ${had.bringing - 2} calls`) })
+    expect(first.output).toContain('Restate kept no journal of 4 calls')
+    expect(first.output).toMatch(/Key \S+ \(lost-1\) was made there/)
+    const second = await runCommandProcess(['reconcile', '--repair', '--from', from], environment)
+    expect(second).toMatchObject({ code: 0, output: expect.stringContaining('Brought over: 0 calls') })
     const sent = await sending.stop()
-    expect(await rowsIn(db)).toEqual({ ...before, interaction: before['interaction']! + sent })
-    expect(await idsIn(db)).toEqual(expect.arrayContaining(idsBefore))
-    for (const key of ['kept', 'lost-1', 'lost-2']) {
-      expect(await sendView(shop, key)).toMatchObject({ status: 200, body: { data: { accepted: 1 } } })
-    }
+    await endErasures(shop)
+    const missing = { impression: had.rows['impression']! - 2, api_key: had.rows['api_key']! - 2 }
+    await expectWhole(shop, { ...had, rows: { ...had.rows, ...missing } }, sent)
+    await expectAnswered(shop)
     expect((await timelineState(db)).isChanged).toBe(false)
-    await settled(db)
-    expect((await verify(db)).drift).toEqual([])
   })
 
   test('to a synchronous standby nothing is lost, and no attempt answers before the standby has its rows', async () => {
-    const shop = await startShop(0)
+    const shop = await startFailoverShop(0)
     const { primary, standby, db } = shop
     await primary.configure({ synchronous_standby_names: 's1', synchronous_commit: 'on' })
     await callEach(shop, 'kept')
@@ -206,34 +174,32 @@ describe('after a failover', { timeout: 180_000 }, () => {
     await standby.promote()
 
     expect(await waiting).toMatchObject({ status: 200, body: { data: { accepted: 1 } } })
-    expect(await comparison(shop)).toMatchObject({ lost: [], waiting: 0, unchecked: 0 })
+    expect(await comparisonOf(shop)).toMatchObject({ lost: [], waiting: 0, unchecked: 0 })
     await settled(db)
-    expect(await rowsIn(db)).toMatchObject({ interaction: 3 })
+    expect(await rowsIn(db)).toMatchObject({ interaction: 5 })
     expect((await verify(db)).drift).toEqual([])
   })
 })
 
-/** Sends views one after the other, each with another key. `stop` says how many were recorded. */
-function keepSending(shop: Shop): { stop: () => Promise<number> } {
-  let [sent, isStopped] = [0, false]
-  const sending = (async () => {
-    for (; !isStopped; sent++) expect(await sendView(shop, `sent meanwhile ${sent}`)).toMatchObject({ status: 200 })
-  })()
-  return {
-    stop: async () => {
-      isStopped = true
-      await sending
-      return sent
-    },
-  }
+async function keptIn({ folder }: FailoverShop): Promise<number> {
+  const names = await readdir(join(folder, 'reconcile')).catch(() => [])
+  return names.filter((name) => name.startsWith('inv_')).length
 }
 
-async function idsIn(db: Database): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    select event_id || ' ' || occurred_at as id from interaction union all select event_id || ' ' || occurred_at from search order by 1`.execute(
-    db,
-  )
-  return rows.map(({ id }) => id)
+/** Kills a repair as soon as this is true. */
+async function repairKilledWhen({ environment }: FailoverShop, isTime: () => Promise<boolean>): Promise<void> {
+  const command = startCommandProcess(['reconcile', '--repair'], environment)
+  while (command.child.exitCode === null && !(await isTime())) await setImmediate()
+  command.child.kill('SIGKILL')
+  expect([await command.ended, command.output()]).toEqual([null, ''])
+}
+
+/** PostgreSQL takes a moment to notice that a repair was killed. */
+async function repairToItsEnd({ environment }: FailoverShop): Promise<number | null> {
+  for (;;) {
+    const { code, output } = await runCommandProcess(['reconcile', '--repair'], environment)
+    if (!output.includes('Another reconcile --repair works')) return code
+  }
 }
 
 /** The sessions of recording whose commit waits for a standby. */
