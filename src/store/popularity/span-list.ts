@@ -59,9 +59,15 @@ function keysOfSpan({ mode, categoryIds, inStock }: PopularQuery, span: Span): R
 }
 
 function keyOfSpan(column: string, span: Span): RawBuilder<unknown> {
-  if (column === 'score_micros') return scoreOf
+  if (column === 'score_micros') return floatScoreOf
   return column === 'trending' ? trendingOfSpan(span) : counterOf(column)
 }
+
+/**
+ * scoreOf in floats, which takes two thirds of its time for many products. Exact up to 2^53 millionths: only the order of products whose scores are
+ * above nine billion, and differ by a few millionths, may be another one.
+ */
+const floatScoreOf = sql`sum(coalesce(w.weight_micros, 0)::float8 * c.events)::bigint`
 
 /** Σ weight · 2^((t − hour) / half-life) of cells c, as of the span's last whole hour. */
 function trendingOfSpan({ fromMs, hourMs }: Span): RawBuilder<unknown> {

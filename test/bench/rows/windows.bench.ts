@@ -18,6 +18,7 @@ const FULL = { shop: { products: 100_000, events: 10_000_000, days: 90, categori
 const QUICK = { shop: { products: 2_000, events: 30_000, days: 90, categories: 50 }, seconds: 0.2, rounds: 1 }
 const CONNECTIONS = 4
 const P99_MS_MAX = 150
+const WHOLE_P99_MS_MAX = 400
 
 /** Lists that add up hours, without a cache. */
 export function windows(isQuick: boolean): Promise<RowResult> {
@@ -98,7 +99,14 @@ function claimsOf(runs: Record<Way, ReadRun[]>, { products, events, days, catego
       measured: median(series(runs.week, (run) => run.latency.p99)),
       unit: 'ms',
       target: { max: P99_MS_MAX },
-      detail: `p50 ${latency('week', 'p50')} ms; p50 and p99 of 1 day ${both('day')}, of 30 days ${both('month')}, of 90 days ${both('quarter')}, of 7 days and all categories ${both('wholeWeek')} ms; ${formatted(cells)} rows of hours`,
+      detail: `p50 ${latency('week', 'p50')} ms; p50 and p99 of 1 day ${both('day')}, of 30 days ${both('month')}, of 90 days ${both('quarter')} ms; ${formatted(cells)} rows of hours`,
+    },
+    {
+      what: '— all categories: p99',
+      measured: median(series(runs.wholeWeek, (run) => run.latency.p99)),
+      unit: 'ms',
+      target: { max: WHOLE_P99_MS_MAX },
+      detail: `p50 ${latency('wholeWeek', 'p50')} ms`,
     },
   ]
 }
