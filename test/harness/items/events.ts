@@ -50,8 +50,8 @@ export function record(
 /** Records, counts and feeds a new call. */
 export async function recordAndCount(db: Database, interactions: readonly NewInteraction[]): Promise<RecordedBatchResult> {
   const batch = await record(db, interactions)
-  await countBatch(db, batch)
-  await feedBatch(db, batch)
+  await takeAll(countBatch, db, batch)
+  await takeAll(feedBatch, db, batch)
   return batch
 }
 
