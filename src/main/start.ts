@@ -24,6 +24,7 @@ import { openLogFile } from './embedded/log-file.ts'
 import { rotateLogs } from './embedded/log-rotation.ts'
 import { type DiskWatchOptions, watchDisks } from './embedded/disk-space.ts'
 import { endLeftoverPostgres, startPostgres } from './embedded/postgres.ts'
+import { loadSettings, machineOf } from './embedded/postgres-settings.ts'
 import { isRestateUp, startRestate } from './embedded/restate.ts'
 import { storedSecret } from './embedded/stored-secret.ts'
 import { clearPidFile, createSupervisor, type Supervisor } from './embedded/supervisor.ts'
@@ -130,7 +131,11 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
     const pools = config.GATEWAY_PROCESSES + 2 * config.ENDPOINT_PROCESSES
     // Each process of the gateway has one for keys, and one that cancels statements.
     const others = 20 + 2 * (config.GATEWAY_PROCESSES - 1)
-    const settings = { max_connections: String(pools * config.DATABASE_CONNECTIONS + others), ...walArchiveSettings(config) }
+    const settings = {
+      ...loadSettings(await machineOf(config.FOOTFALL_HOME)),
+      max_connections: String(pools * config.DATABASE_CONNECTIONS + others),
+      ...walArchiveSettings(config),
+    }
     await supervisor.keep({
       name: POSTGRESQL,
       start: (onSpawn) => startPostgres({ folder, port: config.POSTGRES_PORT, password, log, settings }, onSpawn),
