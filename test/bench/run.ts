@@ -45,6 +45,7 @@ import { stopLargeShops } from './items/large-shop.ts'
 import { standbyReads } from './rows/standby-reads.bench.ts'
 import { synchronousCommit } from './rows/synchronous-commit.bench.ts'
 import { stalled } from './rows/stalled.bench.ts'
+import { startMemory } from './rows/start-memory.bench.ts'
 import { top } from './rows/top.bench.ts'
 import { track } from './rows/track.bench.ts'
 import { windows } from './rows/windows.bench.ts'
@@ -86,6 +87,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   fair,
   reports,
   memory,
+  'start-memory': startMemory,
   stalled,
   large,
   processes,

@@ -6,7 +6,7 @@ import { countsOf, mustHaveCounted } from '../measure/row-counts.ts'
 import { isSettled, waitUntil } from '../measure/settled.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 
-const GATEWAY_PATH = '/api/v1/analytic/interaction'
+export const GATEWAY_PATH = '/api/v1/analytic/interaction'
 const TRACK_PATH = '/api/v1/event'
 const INGRESS_PATH = '/Analytic/CreateInteraction'
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stopProcess } from '../../../src/main/embedded/process.ts'
+import { postgresUrl } from '../../../src/main/embedded/postgres.ts'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
 import { until } from '../../../src/main/embedded/until.ts'
 import { makeDataFolder } from '../servers/data-folder.ts'
@@ -24,6 +25,10 @@ export interface Program {
   urlOf: (port: (typeof PORTS)[number]) => string
   /** The environment for commands that work on it. */
   environment: Record<string, string>
+  /** The process that keeps the parts. */
+  pid: () => number
+  /** Of the database, as its owner. */
+  databaseUrl: () => Promise<string>
   /** The process ids of its parts, by a text of their command lines, e.g. `consumer.ts`. */
   partsOf: (mark: string) => Promise<number[]>
   /** Kills the process that keeps the parts. Some of them end by themselves then, and a start ends the others. */
@@ -63,6 +68,11 @@ export async function startProgram(changes: Record<string, string> = {}): Promis
   return {
     urlOf: (port) => `http://127.0.0.1:${ports[port]}`,
     environment,
+    pid: () => child.pid!,
+    databaseUrl: async () => {
+      const password = await readFile(join(environment.FOOTFALL_HOME, 'postgres-password'), 'utf8')
+      return postgresUrl({ port: Number(ports['POSTGRES_PORT']), password })
+    },
     partsOf: async (mark) => {
       const text = await readFile(join(environment.FOOTFALL_HOME, 'processes.json'), 'utf8')
       const { children } = JSON.parse(text) as { children: { pid: number; mark: string }[] }
