@@ -73,7 +73,7 @@ while :; do
       echo "$NODE: copies $primary and becomes its standby"
       mkdir -p "$PGDATA" && chmod 700 "$PGDATA"
       : >"$PGDATA.copying"
-      pg_basebackup -d "$(source_of "$primary")" -D "$PGDATA" -X stream -c fast
+      PGCONNECT_TIMEOUT=20 pg_basebackup -d "$(source_of "$primary")" -D "$PGDATA" -X stream -c fast
       follow
       rm "$PGDATA.copying"
       break
@@ -87,7 +87,7 @@ while :; do
     echo "$NODE: $primary takes writes now; becomes its standby"
     # A server that was killed must recover before it can be taken back. pg_rewind reads the log that this would otherwise remove.
     postgres --single -c wal_keep_size=1TB -D "$PGDATA" postgres </dev/null >/dev/null || cannot_rewind
-    pg_rewind -D "$PGDATA" --source-server "$(source_of "$primary")" || cannot_rewind
+    PGCONNECT_TIMEOUT=20 pg_rewind -D "$PGDATA" --source-server "$(source_of "$primary")" || cannot_rewind
     follow
     break
   elif [ -n "$primary" ]; then
