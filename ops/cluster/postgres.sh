@@ -19,14 +19,16 @@ port_of() { case $1 in *:*) echo "${1##*:}" ;; *) echo "$PORT" ;; esac; }
 source_of() { echo "host=${1%:*} port=$(port_of "$1") user=footfall_replication dbname=postgres"; }
 has_data() { [ -s "$PGDATA/PG_VERSION" ]; }
 is_standby() { [ -e "$PGDATA/standby.signal" ]; }
-timeline() { pg_controldata "$PGDATA" | sed -n "s/^Latest checkpoint's TimeLineID: *//p"; }
+# By the names of the log's files, because the last checkpoint may be older than the promotion.
+timeline() { printf '%d' "0x$(ls "$PGDATA/pg_wal" | sed -nE 's/^([0-9A-F]{8})(\.history|[0-9A-F]{16})$/\1/p' | sort | tail -n 1)"; }
+TIMELINE="select max(('x' || left(name, 8))::bit(32)::int) from pg_ls_dir('pg_wal', true, false) name where name ~ '^[0-9A-F]{8}(\.history|[0-9A-F]{16})\$'"
 
 # Sets `primary` to the peer that takes writes, `ahead` to one of a later timeline, and `heard` when one answers.
 ask_peers() {
   primary='' ahead='' heard=''
   own=$(has_data && timeline || echo 0)
   for peer in $PEERS; do
-    answer=$(psql -XAtq "$(source_of "$peer")" -c 'select pg_is_in_recovery(), timeline_id from pg_control_checkpoint()' 2>/dev/null) || continue
+    answer=$(psql -XAtq "$(source_of "$peer")" -c "select pg_is_in_recovery(), ($TIMELINE)" 2>/dev/null) || continue
     heard=$peer
     case $answer in f*) primary=$peer ;; esac
     [ "${answer#*|}" -le "$own" ] || ahead=$peer
