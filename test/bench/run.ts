@@ -17,6 +17,7 @@ import { guard } from './rows/guard.bench.ts'
 import { ingest } from './rows/ingest.bench.ts'
 import { insight } from './rows/insight.bench.ts'
 import { kafka } from './rows/kafka.bench.ts'
+import { keptJournals } from './rows/kept-journals.bench.ts'
 import { large } from './rows/large.bench.ts'
 import { machine } from './measure/machine.ts'
 import { liveMemory } from './rows/live-memory.bench.ts'
@@ -94,6 +95,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   'gateway-processes': gatewayProcesses,
   'standby-reads': standbyReads,
   'synchronous-commit': synchronousCommit,
+  'kept-journals': keptJournals,
   compose,
   client,
   guard,

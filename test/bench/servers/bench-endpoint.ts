@@ -12,7 +12,7 @@ import { perRowServices } from '../rivals/per-row-fan-out.ts'
  * A service endpoint in a process of its own, as in production, with the services of Footfall, of the per-row fan-out, or a no-op. Its
  * parent sends it the database of each run, so that the process stays warm.
  */
-const [kind, port, connectionsMax] = process.argv.slice(2) as [string, string, string]
+const [kind, port, connectionsMax, journalMinutes] = process.argv.slice(2) as [string, string, string, string]
 /** The next database, or none. */
 export interface UseDatabase {
   url: string | null
@@ -27,6 +27,7 @@ const deps: Deps = {
   db: followed(() => pools.db),
   background: followed(() => pools.background),
   ...TEST_DEPS,
+  journalMinutes: Number(journalMinutes),
 }
 
 process.on('message', ({ url }: UseDatabase) => void use(url))

@@ -25,8 +25,8 @@ export interface BenchRestate {
   adminUrl: string
   pid: number
   folder: string
-  /** Starts and registers an endpoint process with `connectionsMax` connections to PostgreSQL. */
-  serve: (kind: 'footfall' | 'per-row' | 'nothing', connectionsMax: number) => Promise<BenchEndpoint>
+  /** Starts and registers an endpoint process with `connectionsMax` connections to PostgreSQL. Restate keeps journals as long as `journalMinutes` says. */
+  serve: (kind: 'footfall' | 'per-row' | 'nothing', connectionsMax: number, journalMinutes?: number) => Promise<BenchEndpoint>
   stop: () => Promise<void>
 }
 
@@ -48,11 +48,10 @@ export async function startBenchRestate(settings: Record<string, string> = {}): 
     adminUrl,
     pid: restate.pid!,
     folder,
-    serve: async (kind, connectionsMax) => {
+    serve: async (kind, connectionsMax, journalMinutes = 0) => {
       const [port] = (await freePorts(1)) as [number]
-      const child = fork(join(import.meta.dirname, 'bench-endpoint.ts'), [kind, String(port), String(connectionsMax)], {
-        execArgv: V8_FLAGS.endpoint,
-      })
+      const args = [kind, ...[port, connectionsMax, journalMinutes].map(String)]
+      const child = fork(join(import.meta.dirname, 'bench-endpoint.ts'), args, { execArgv: V8_FLAGS.endpoint })
       endpoints.push(child)
       await answerOf(child)
       await register(adminUrl, `http://127.0.0.1:${port}`, { isForced: true })
