@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Deps } from '../../services/handler/deps.ts'
 import { takeBatch } from '../../services/recording/take-batch.ts'
 import { RecordedBatch } from '../../src/contract/recorded-batch.ts'
-import { LOST } from '../../src/store/log/group.ts'
+import { LOST } from '../../src/store/log/waiting.ts'
 import type { Taken } from '../../src/store/log/lane.ts'
 import { TEST_DEPS } from '../harness/servers/deps.ts'
 

@@ -1,7 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { ServiceObserver, Target } from '../../../services/handler/observer.ts'
 import type { RecordPaymentResponse } from '../../contract/payment.ts'
-import { GROUP_BATCHES_MAX } from '../../store/log/group.ts'
+import { GROUP_BATCHES_MAX } from '../../store/log/waiting.ts'
 import { labelledCounter } from './labelled-counter.ts'
 import { OUTCOMES, recordedCounters } from './recorded.ts'
 import { EVENTS } from './registry.ts'

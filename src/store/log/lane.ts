@@ -4,23 +4,19 @@ import { tryNamedLocks } from '../database/locks.ts'
 import { onlyRow } from '../database/rows.ts'
 import { isDataError } from '../database/sql-state.ts'
 import type { BatchBounds, BatchRef } from './batch.ts'
+import { claimGroup, type Group, type GroupSize, LOCKED, NOTHING } from './group.ts'
 import {
-  claimGroup,
   doesOldWait,
   type Done,
   firstWaiting,
-  type Group,
   GROUP_BATCHES_MAX,
-  type GroupSize,
   LANES,
-  LOCKED,
   type Look,
   LOST,
-  NOTHING,
   stateOf,
-  waitForBatch,
   type WaitingBatch,
-} from './group.ts'
+} from './waiting.ts'
+import { waitForBatch } from './batch-lock.ts'
 import { ALL_SLOTS, slotsOfLane } from './slots.ts'
 import { isWide } from './wide.ts'
 

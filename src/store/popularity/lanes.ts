@@ -4,7 +4,7 @@ import { audit, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { takeLock } from '../database/locks.ts'
 import { onlyRow } from '../database/rows.ts'
-import { LANES } from '../log/group.ts'
+import { LANES } from '../log/waiting.ts'
 
 export const LANE_COUNTS = [1, 2, 4, 8, 16, 32, 64] as const
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
-import { lockBatches } from '../log/group.ts'
+import { lockBatches } from '../log/batch-lock.ts'
 import { KIND_OF_BATCH } from '../log/kind.ts'
 import { isWide } from '../log/wide.ts'
 import { insertRecent, shopperEventsOf, shoppersToTrim, trimRecent } from './shopper-recent.ts'

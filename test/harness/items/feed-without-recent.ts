@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Database, Queryable } from '../../../src/store/database/connection.ts'
 import type { BatchRef } from '../../../src/store/log/batch.ts'
-import { GROUP_BATCHES_MAX } from '../../../src/store/log/group.ts'
+import { GROUP_BATCHES_MAX } from '../../../src/store/log/waiting.ts'
 import { shopperOf } from '../../../src/store/shoppers/shopper-of-event.ts'
 
 /** Feeds a batch, with others, as a release does that does not know the recent events of shoppers. */
