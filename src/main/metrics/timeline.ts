@@ -1,27 +1,13 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import type { TimelineState } from '../../store/log/timeline.ts'
-import { throttled } from './throttle.ts'
+import { answerGauges } from './answer-gauges.ts'
 
 /** Measures at each scrape whether PostgreSQL is on another timeline. A metric is absent while PostgreSQL does not answer. */
 export function timelineMetrics(registry: Registry, state: () => Promise<TimelineState>): void {
-  const registers = [registry]
-  const failures = new Counter({
+  const gauge = answerGauges(registry, state, {
     name: 'footfall_timeline_scrape_errors_total',
     help: 'Failed queries of the timeline of PostgreSQL.',
-    registers,
   })
-  const throttledState = throttled(state, () => failures.inc())
-  const gauge = (name: string, help: string, valueOf: (state: TimelineState) => number) =>
-    new Gauge({
-      name,
-      help,
-      registers,
-      async collect() {
-        const answer = await throttledState.ask()
-        if (answer === undefined) this.remove()
-        else this.set(valueOf(answer))
-      },
-    })
   gauge(
     'footfall_timeline_changed',
     '1 after a failover or a restore of PostgreSQL, until footfall reconcile finds nothing missing; 0 otherwise.',

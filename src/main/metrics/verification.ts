@@ -1,27 +1,13 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import type { LatestVerification } from '../../contract/verification-run.ts'
-import { throttled } from './throttle.ts'
+import { answerGauges } from './answer-gauges.ts'
 
 /** Measures the last completed verification at each scrape. A metric is absent before the first one, and while PostgreSQL does not answer. */
 export function verificationMetrics(registry: Registry, latest: () => Promise<LatestVerification | undefined>): void {
-  const registers = [registry]
-  const failures = new Counter({
+  const gauge = answerGauges(registry, latest, {
     name: 'footfall_verification_scrape_errors_total',
     help: 'Failed queries of the last completed verification.',
-    registers,
   })
-  const throttledLatest = throttled(latest, () => failures.inc())
-  const gauge = (name: string, help: string, valueOf: (latest: LatestVerification) => number) =>
-    new Gauge({
-      name,
-      help,
-      registers,
-      async collect() {
-        const answer = await throttledLatest.ask()
-        if (answer === undefined) this.remove()
-        else this.set(valueOf(answer))
-      },
-    })
   gauge(
     'footfall_verification_age_seconds',
     'Time since the end of the last completed verification; absent before the first one.',

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 /** The kernel and ps call 1,024 bytes a kB. */
-const MEGABYTE_OF_KB = 1_024 / 1_000_000
+export const MEGABYTE_OF_KB = 1_024 / 1_000_000
 
 /** The resident set size of a process in MB. */
 export async function memoryOf(pid: number): Promise<number> {

@@ -1,7 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
-
-/** The kernel calls 1,024 bytes a kB. */
-const MEGABYTE_OF_KB = 1_024 / 1_000_000
+import { MEGABYTE_OF_KB } from './process-memory.ts'
 
 export interface ProcessMemory {
   command: string
