@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { catalogApi } from '../../src/contract/services.ts'
 import type { RerankResponse } from '../../src/contract/rerank.ts'
@@ -57,6 +58,12 @@ async function view(gateway: TestGateway, session_id: string, ref_id: string): P
   expect((await post(gateway, 'event', JSON.stringify(event))).status).toBe(202)
 }
 
+/** Resolves when an event of a session is recorded, because the gateway answers when Restate has it. */
+async function recorded(db: Database, sessionId: string): Promise<void> {
+  const events = sql`select from interaction where session_id = ${sessionId}`
+  expect(await until(async () => (await events.execute(db)).rows.length > 0, 30_000)).toBe(true)
+}
+
 const listOf = ({ data }: RerankResponse) =>
   data.map(({ product_id, score, applied_rules }) => [product_id, score, ...applied_rules.map(({ rule }) => rule)])
 
@@ -88,6 +95,7 @@ test('an event changes the next answer, and the handler gives the same when the 
     original_score: 9,
     applied_rules: [{ rule: 'intent_boost', factor: 1.08, detail: 'events of the visit with category lighting: 1' }],
   })
+  await recorded(db, 's0')
   await settled(db)
   const call = { session_id: 's0', items: ITEMS, explain: true }
   expect(await stack.ingress.client(catalogApi).Rerank({ limit: 500, ...call })).toEqual(after.json)
