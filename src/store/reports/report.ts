@@ -93,26 +93,34 @@ export async function readFreshness(db: Queryable, query: ReportQuery): Promise<
   return freshnessIn(query, onlyRow(result))
 }
 
-/** An index on the event count alone finds the page. The other metrics are read for the buckets of the page. */
+/**
+ * An index on the event count alone finds the page. The other metrics are read for the buckets of the page, between its first row and its last one.
+ * To join them with the rows of the page takes longer than to read them, because a plan for any page compares each row with each.
+ */
 function linesPerBucket(query: ReportQuery): RawBuilder<unknown> {
   const { dimension, limit, offset } = query
   const isOfRange = sql`${isOf(query)} and ${isOfValue(query)}`
   const hasEvents = sql`${isOfRange} and metric = 'event_count' and value > 0`
+  const edge = (order: 'asc' | 'desc') =>
+    sql`(select bucket, name from page order by bucket ${sql.raw(order)}, name ${sql.raw(order)} limit 1)`
   // A bucket may have very many values that are not on the page.
-  const isOfNames = dimension === null ? sql`` : sql`and dimension_value = any(array(select distinct name from page))`
+  const isOfPage =
+    dimension === null
+      ? sql`true`
+      : sql`dimension_value = any(array(select distinct name from page))
+        and (bucket, dimension_value) >= ${edge('asc')} and (bucket, dimension_value) <= ${edge('desc')}`
   return sql`
     counted as (select count(*)::int as "rowCount" from metric_snapshot where ${hasEvents}),
     page as materialized (
-      select bucket, dimension_value as name, row_number() over (order by bucket, dimension_value) as place
-      from metric_snapshot where ${hasEvents} order by bucket, dimension_value limit ${limit} offset ${offset}
-    ),
-    number as materialized (
-      select bucket, dimension_value as name, json_object_agg(metric, value) as numbers from metric_snapshot
-      where ${isOfRange} and bucket between (select min(bucket) from page) and (select max(bucket) from page) ${isOfNames}
-      group by bucket, dimension_value
+      select bucket, dimension_value as name from metric_snapshot where ${hasEvents}
+      order by bucket, dimension_value limit ${limit} offset ${offset}
     ),
     line as (
-      select bucket, page.name, place, numbers from page join number using (bucket ${dimension === null ? sql`` : sql`, name`})
+      select bucket, dimension_value as name, row_number() over (order by bucket, dimension_value) as place,
+        json_object_agg(metric, value) as numbers
+      from metric_snapshot
+      where ${isOfRange} and bucket between (select min(bucket) from page) and (select max(bucket) from page) and ${isOfPage}
+      group by bucket, dimension_value having bool_or(metric = 'event_count' and value > 0)
     )`
 }
 
