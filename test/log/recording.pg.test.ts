@@ -62,6 +62,43 @@ test('a batch without a valid item is recorded and counted, and keeps its reject
   expect(JSON.parse(kept.rows[0]!.item)).toEqual(item)
 })
 
+test('events that are sent again, twice in a call or by concurrent calls are recorded once, whatever the calls before had', async ({
+  db,
+}) => {
+  const ids = Array.from({ length: 60 }, () => randomUUID())
+  const atMs = Date.now()
+  const event = (place: number) => interaction({ eventId: ids[place]!, occurredAtMs: atMs + place, refId: `p${place}` })
+  const events = (from: number, to: number) => Array.from({ length: to - from }, (_, place) => event(from + place))
+
+  // None, some, all and again none are in the log; a call has one of its own twice; one is in a missing month and one is there.
+  const results = []
+  const old = interaction({ occurredAtMs: Date.parse('2003-03-03T00:00:00Z') })
+  for (const rows of [
+    events(0, 10),
+    events(8, 14),
+    events(0, 14),
+    events(14, 18),
+    [...events(18, 20), event(19)],
+    [event(19), old],
+  ]) {
+    results.push(await record(db, rows))
+  }
+  expect(results.map(({ accepted, duplicateIndexes }) => [accepted, duplicateIndexes])).toEqual([
+    [10, []],
+    [4, [0, 1]],
+    [0, Array.from({ length: 14 }, (_, index) => index)],
+    [4, []],
+    [2, [2]],
+    [1, [0]],
+  ])
+
+  const concurrent = await Promise.all(Array.from({ length: 12 }, (_, call) => record(db, events(20 + call * 2, 38 + call * 2))))
+  expect(concurrent.map(({ accepted, duplicateIndexes }) => accepted + duplicateIndexes.length)).toEqual(concurrent.map(() => 18))
+  expect(concurrent.reduce((sum, { accepted }) => sum + accepted, 0)).toBe(40)
+  const { rows } = await sql<{ events: number }>`select count(*)::int as events from interaction`.execute(db)
+  expect(rows[0]!.events).toBe(61)
+})
+
 test('the same invocation id with another body is another batch', async ({ db }) => {
   const id = randomUUID()
   await recordBatch(db, callOf(id, Buffer.from('one')), [interaction()], [])

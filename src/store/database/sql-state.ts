@@ -50,6 +50,11 @@ export function isDataError(error: unknown): boolean {
   return /^2[23]/.test(sqlState(error) ?? '')
 }
 
+/** Whether a row with the same unique key is there. */
+export function isDuplicateKey(error: unknown): boolean {
+  return sqlState(error) === '23505'
+}
+
 /** Whether a time zone is unknown. PostgreSQL reports other invalid parameters with the same state. */
 export function isUnknownTimeZone(error: unknown): boolean {
   return sqlState(error) === '22023'

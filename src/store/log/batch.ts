@@ -7,9 +7,10 @@ import type { LogTable } from './log-table.ts'
 import { makePartitions, monthOf } from './month.ts'
 import { findRejected } from './bisection.ts'
 import type { LogRow, NewRejection, Rejection } from '../../admission/rows.ts'
-import { isMissingPartition, isDataError } from '../database/sql-state.ts'
+import { isDataError, isDuplicateKey, isMissingPartition } from '../database/sql-state.ts'
 import { isDistributed } from '../database/is-distributed.ts'
 import { onlyRow } from '../database/rows.ts'
+import { hadDuplicates, noteDuplicates } from './duplicates-seen.ts'
 import { ingestDeltaOf } from './ingest.ts'
 import { erasedItems, shopperIdsOfCall } from './erased-items.ts'
 import { isNewerThan, NONE, type Tombstones, WITHOUT_KEY } from './tombstone.ts'
@@ -44,6 +45,7 @@ export type InsertBatch<Row extends LogRow> = (
   rows: readonly Row[],
   rejections: readonly NewRejection[],
   tombstoneNo: string,
+  options?: { expectsDuplicates?: boolean },
 ) => Promise<Inserted>
 
 export interface Inserted {
@@ -55,7 +57,7 @@ export interface Inserted {
   isOutdated: boolean
 }
 
-/** Making partitions, finding rejected rows and new tombstones each cost one more attempt. More than a few mean a fault. */
+/** Making partitions, finding rejected rows, new tombstones, and duplicates that were not expected each cost one more attempt. More than a few mean a fault. */
 const ATTEMPTS_MAX = 8
 
 /**
@@ -75,11 +77,14 @@ export async function recordRows<Row extends LogRow>(
   const shopperIds = () => shopperIdsOfCall(items, rejections)
   let checked = await tombstones.check(db, shopperIds())
   let rows = items
+  let expectsDuplicates = hadDuplicates(db)
   const rejected = [...rejections]
   for (let attempt = 1; ; attempt++) {
     try {
       const erased = erasedItems(checked, rows, rejected)
-      const { inserted, isNew, isOutdated } = await insert(db, table, call, erased.rows, erased.rejections, checked.tombstoneNo)
+      const { inserted, isNew, isOutdated } = await insert(db, table, call, erased.rows, erased.rejections, checked.tombstoneNo, {
+        expectsDuplicates,
+      })
       if (isOutdated) {
         checked = await tombstones.check(db, shopperIds(), true)
         continue
@@ -87,10 +92,13 @@ export async function recordRows<Row extends LogRow>(
       const rejectedBefore = new Set(rejections.map((rejection) => rejection.index))
       const areAllInserted = inserted === items.length
       const result = await readBatch(db, table, call, items, { rejectedBefore, areAllInserted, isNew })
+      noteDuplicates(db, result.duplicateIndexes.length > 0)
       return { ...result, isNew }
     } catch (error) {
       if (attempt === ATTEMPTS_MAX) throw error
-      if (isMissingPartition(error)) {
+      if (isDuplicateKey(error) && !expectsDuplicates) {
+        expectsDuplicates = true
+      } else if (isMissingPartition(error)) {
         await makePartitions(db, await monthsToMake(db, rows), [table.kind])
       } else if (isDataError(error)) {
         // A trial insert must not fail because a month is missing as well.
@@ -112,6 +120,8 @@ export async function recordRows<Row extends LogRow>(
  * in the order of the primary key, because two batches with common ids would otherwise deadlock. Each row gets the category and the
  * brand of its product. The rows must be those of `erasedItems` for this number of the newest tombstone; `isFenced` says that the
  * transaction locked the table before it looked up the tombstones. `isCounted` is false where the caller counts the items that came in.
+ * Without `expectsDuplicates` it fails with 23505 when an event is in the log already; PostgreSQL then writes the rows without looking for
+ * conflicts first, which takes 47 bytes less of its own log per event.
  * @returns how many rows were new: 0 when the batch existed before.
  */
 export async function insertBatch<Row extends LogRow>(
@@ -121,7 +131,7 @@ export async function insertBatch<Row extends LogRow>(
   rows: readonly Row[],
   rejections: readonly NewRejection[],
   tombstoneNo: string = NONE,
-  { isFenced = false, isCounted = true } = {},
+  { isFenced = false, isCounted = true, expectsDuplicates = true } = {},
 ): Promise<Inserted> {
   const events = rows.reduce((sum, row) => sum + table.eventsOf(row), 0)
   // A kind that is not fed to profiles counts as fed.
@@ -152,7 +162,7 @@ export async function insertBatch<Row extends LogRow>(
       from given cross join claimed ${table.joins}
       where given.occurred_at >= (select horizon from log_horizon)
       order by given.occurred_at, given.event_id, given.index
-      on conflict (occurred_at, event_id) do nothing
+      ${expectsDuplicates ? sql`on conflict (occurred_at, event_id) do nothing` : sql``}
       returning ${added?.columns ?? sql`1`}
     ), ${added === undefined ? sql`` : sql`added as (${added.insert}), `}rejected as (
       insert into rejected_interaction (batch_id, index, code, field, message, item, cut_from_bytes, kind, is_payment)
