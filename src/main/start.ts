@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { listApiKeys } from '../store/access/api-key.ts'
-import { connect, isAnswering } from '../store/database/connection.ts'
+import { isAnswering } from '../store/database/is-answering.ts'
 import { addressesOf, adminUrlOf } from './config/addresses.ts'
 import { CHECKOUT } from './config/checkout.ts'
 import type { Config } from './config/config.ts'
-import { retentionOf } from './config/retention.ts'
 import { StartError } from './config/start-error.ts'
 import { awayProblem } from './database/away-problem.ts'
 import {
@@ -18,8 +16,8 @@ import {
   processesFileOf,
   restateFolderOf,
 } from './database/home-paths.ts'
-import { prepareDatabase } from './database/prepare-database.ts'
-import { databaseUrlOf, refuseConcurrentCommand } from './database/with-database.ts'
+import { refuseConcurrentCommand } from './database/claim-home.ts'
+import { databaseUrlOf } from './database/database-url.ts'
 import { openLogFile } from './embedded/log-file.ts'
 import { rotateLogs } from './embedded/log-rotation.ts'
 import { type DiskWatchOptions, watchDisks } from './embedded/disk-space.ts'
@@ -29,15 +27,15 @@ import { isRestateUp, startRestate } from './embedded/restate.ts'
 import { storedSecret } from './embedded/stored-secret.ts'
 import { clearPidFile, createSupervisor, type Supervisor } from './embedded/supervisor.ts'
 import { makeWalArchive, walArchiveSettings } from './embedded/wal-archive.ts'
-import { watchArchiving } from './embedded/watch-archiving.ts'
-import { ingressOf } from './ingress.ts'
 import { nodeProcess } from './node-process.ts'
-import { lostCallsNotice } from './reconcile/tell-lost.ts'
-import { register } from './release/deployments.ts'
-import { takeRuleIntoForce } from '../store/payments/ledger-rule.ts'
-import { checkPorts, makeHome, refusePublicWithoutKey, refuseUnfinishedRestore } from './start-checks.ts'
-import { startSchedules } from './start-schedules.ts'
+import { checkPorts, makeHome, refuseUnfinishedRestore } from './start-checks.ts'
+import type { Preparation } from './preparation.ts'
 import { restateTracing } from './tracing/start.ts'
+
+export interface StartOptions {
+  preparation: Preparation
+  print: (line: string) => void
+}
 
 export interface Running {
   logFolder: string
@@ -51,8 +49,11 @@ export interface Running {
 const POSTGRESQL = 'PostgreSQL'
 const RESTATE = 'Restate'
 
-/** Checks the environment, then starts all processes in order and keeps them running. */
-export async function startEverything(config: Config, print: (line: string) => void): Promise<Running> {
+/**
+ * Checks the environment, then starts all processes in order and keeps them running. This process imports no schema, query builder or
+ * server, because it keeps for as long as it runs what it imports; `preparation` does what needs them, and is ended when all is ready.
+ */
+export async function startEverything(config: Config, { preparation, print }: StartOptions): Promise<Running> {
   const pidFile = processesFileOf(config)
   adminUrlOf(config)
   await makeHome(config)
@@ -63,18 +64,25 @@ export async function startEverything(config: Config, print: (line: string) => v
   const supervisor = createSupervisor(pidFile, print)
   const stopRotating = rotateLogs(logFolderOf(config), config.LOG_MIB_MAX * 1024 * 1024)
   const stopWatching = watchDisks({ ...diskPlacesOf(config), print, onSpace: (writers) => writeAgain(supervisor, writers) })
-  const stopWatchingArchive = watchArchive(config, print)
+  const stopWatchingArchive = await watchArchive(config, print)
   const stop = async () => {
+    preparation.end()
     await supervisor.stop()
     stopRotating()
     stopWatching()
     stopWatchingArchive()
   }
-  return { logFolder: logFolderOf(config), ready: bringUp(config, supervisor, print), stop, kill: supervisor.kill }
+  return {
+    logFolder: logFolderOf(config),
+    ready: bringUp(config, supervisor, { preparation, print }),
+    stop,
+    kill: supervisor.kill,
+  }
 }
 
-function watchArchive(config: Config, print: (line: string) => void): () => void {
+async function watchArchive(config: Config, print: (line: string) => void): Promise<() => void> {
   if (config.DATABASE_URL !== undefined || config.WAL_ARCHIVE === undefined) return () => undefined
+  const { watchArchiving } = await import('./embedded/watch-archiving.ts')
   return watchArchiving(config.WAL_ARCHIVE, () => databaseUrlOf(config), print)
 }
 
@@ -90,37 +98,30 @@ function diskPlacesOf(config: Config): Pick<DiskWatchOptions, 'home' | 'places'>
   return { home: config.FOOTFALL_HOME, places }
 }
 
-async function bringUp(config: Config, supervisor: Supervisor, print: (line: string) => void): Promise<void> {
+async function bringUp(config: Config, supervisor: Supervisor, { preparation, print }: StartOptions): Promise<void> {
   if (config.PAYMENT_SECRET_FILE === undefined) await storedSecret(paymentSecretFileOf(config), newSecret)
   if (config.ERASURE_KEY_FILE === undefined) await storedSecret(erasureKeyFileOf(config), newSecret)
-  await Promise.all([bringUpPostgres(config, supervisor), bringUpRestate(config, supervisor, print)])
+  await Promise.all([bringUpPostgres(config, supervisor, preparation), bringUpRestate(config, supervisor, print)])
   await Promise.all([
     supervisor
       .keep(nodeProcess('endpoint', config, { log: openLog(config, 'endpoint'), print }))
-      .then(() => registerServices(config)),
+      .then(() => preparation.run('registerServices', config)),
     supervisor.keep(nodeProcess('gateway', config, { log: openLog(config, 'gateway'), print })),
     ...(config.KAFKA_BROKERS === undefined
       ? []
       : [supervisor.keep(nodeProcess('consumer', config, { log: openLog(config, 'consumer'), print }))]),
   ])
-  void tellLostCalls(config, print)
+  void tellLostCalls(config, { preparation, print })
 }
 
 /** Nothing waits for it, and without an answer ./footfall reconcile says the same. */
-async function tellLostCalls(config: Config, print: (line: string) => void): Promise<void> {
-  const notice = await lostCallsNotice(adminUrlOf(config), await databaseUrlOf(config)).catch(() => undefined)
+async function tellLostCalls(config: Config, { preparation, print }: StartOptions): Promise<void> {
+  const notice = await preparation.run('lostCallsNotice', config).catch(() => undefined)
+  preparation.end()
   if (notice !== undefined) print(notice)
 }
 
-async function registerServices(config: Config): Promise<void> {
-  const adminUrl = adminUrlOf(config)
-  const { endpointUrl } = addressesOf(config)
-  // Forced, because this start serves its handlers at the same address as the start before.
-  await register(adminUrl, endpointUrl, { isForced: true })
-  await startSchedules(ingressOf(config), retentionOf(config))
-}
-
-async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<void> {
+async function bringUpPostgres(config: Config, supervisor: Supervisor, preparation: Preparation): Promise<void> {
   if (config.DATABASE_URL === undefined) {
     const folder = postgresFolderOf(config)
     refuseUnfinishedRestore(config)
@@ -145,15 +146,7 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
   } else if (!(await isAnswering(config.DATABASE_URL))) {
     throw new StartError(awayProblem(config.DATABASE_URL))
   }
-  const db = connect({ url: await databaseUrlOf(config), name: 'footfall start', statementMsMax: 0 })
-  try {
-    await prepareDatabase(db, config)
-    // No other process of Footfall uses a PostgreSQL that was just started for this one.
-    if (config.DATABASE_URL === undefined) await takeRuleIntoForce(db, 0)
-    refusePublicWithoutKey(config, (await listApiKeys(db)).length > 0)
-  } finally {
-    await db.destroy()
-  }
+  await preparation.run('prepareDatabase', config)
 }
 
 async function bringUpRestate(config: Config, supervisor: Supervisor, print: (line: string) => void): Promise<void> {

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { queryRestate } from '../../src/main/embedded/restate.ts'
+import { queryRestate } from '../../src/main/embedded/restate-queries.ts'
 import type { ClusterNode } from '../harness/servers/restate-cluster.ts'
 import { restatectl } from '../harness/servers/restatectl.ts'
 import type { ClusterLoad } from './cluster-load.ts'

@@ -1,6 +1,6 @@
 import { backlog } from '../../src/store/log/backlog.ts'
 import type { CrashStack } from './stack.ts'
-import { queryRestate } from '../../src/main/embedded/restate.ts'
+import { queryRestate } from '../../src/main/embedded/restate-queries.ts'
 import { until } from '../../src/main/embedded/until.ts'
 
 const QUIET_MS_MAX = 30_000

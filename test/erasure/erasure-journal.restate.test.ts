@@ -4,7 +4,7 @@ import { createEndpointHandler, object, type ObjectContext } from '@restatedev/r
 import { pino } from 'pino'
 import { expect } from 'vitest'
 import { freePorts } from '../../src/main/embedded/ports.ts'
-import { queryRestate } from '../../src/main/embedded/restate.ts'
+import { queryRestate } from '../../src/main/embedded/restate-queries.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { serveEndpoint } from '../../src/main/endpoint/serve-endpoint.ts'
 import { register } from '../../src/main/release/deployments.ts'

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { until } from '../../src/main/embedded/until.ts'
-import { queryRestate } from '../../src/main/embedded/restate.ts'
+import { queryRestate } from '../../src/main/embedded/restate-queries.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import { backlog } from '../../src/store/log/backlog.ts'
 import { verify } from '../../src/store/proof/verification.ts'

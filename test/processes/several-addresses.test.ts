@@ -4,7 +4,8 @@ import { onTestFinished, describe, expect, test } from 'vitest'
 import { fetchFrom } from '../../src/ingress/addresses.ts'
 import { createIngress } from '../../src/ingress/clients.ts'
 import { analyticApi } from '../../src/contract/services.ts'
-import { isRestateUp, queryRestate } from '../../src/main/embedded/restate.ts'
+import { isRestateUp } from '../../src/main/embedded/restate.ts'
+import { queryRestate } from '../../src/main/embedded/restate-queries.ts'
 import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
 
 /** A server that answers with its name and counts its requests. */

@@ -6,7 +6,7 @@ import { createRecorderRoom, DIRECT } from '../../src/gateway/recording/recorder
 import { createIngress } from '../../src/ingress/clients.ts'
 import { createRecorder } from '../../src/ingress/recorder.ts'
 import { createWaitingCalls } from '../../src/main/endpoint/waiting-calls.ts'
-import { waitingInRecorders } from '../../src/main/embedded/restate.ts'
+import { waitingInRecorders } from '../../src/main/embedded/restate-queries.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import { verify } from '../../src/store/proof/verification.ts'

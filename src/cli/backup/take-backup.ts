@@ -1,6 +1,7 @@
 import type { Config } from '../../main/config/config.ts'
 import { StartError } from '../../main/config/start-error.ts'
-import { databaseUrlOf, withDatabase } from '../../main/database/with-database.ts'
+import { withDatabase } from '../../main/database/with-database.ts'
+import { databaseUrlOf } from '../../main/database/database-url.ts'
 import { releaseName } from '../../main/release/release.ts'
 import { type BaseBackup, takeBaseBackup } from '../../store/backup/base-backup.ts'
 import { type LogFacts, readLogFacts } from '../../store/backup/log-facts.ts'

@@ -3,7 +3,7 @@ import { answersBeforeStandbys } from '../../store/database/replication.ts'
 import { type Backlog, backlog } from '../../store/log/backlog.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
-import { type Stuck, stuckInvocations, waitingInRecorders } from '../../main/embedded/restate.ts'
+import { type Stuck, stuckInvocations, waitingInRecorders } from '../../main/embedded/restate-queries.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { print, printJson } from '../terminal/output.ts'
 

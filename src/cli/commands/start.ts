@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { readConfig } from '../../main/config/config.ts'
 import { addressesOf, restateUiUrlOf } from '../../main/config/addresses.ts'
+import { openPreparation } from '../../main/preparation.ts'
 import { type Running, startEverything } from '../../main/start.ts'
 import { waitForShutdown } from '../../main/shutdown-signal.ts'
 import { linesOfError } from '../terminal/error-lines.ts'
@@ -12,10 +12,11 @@ export function startCommand(): Command {
   return new Command('start')
     .description('Run everything: PostgreSQL, Restate, the services and the gateway. Ctrl-C stops it.')
     .action(async () => {
-      const config = readConfig(process.env)
       const startedAt = performance.now()
       const shutdown = waitForShutdown()
-      const running = await startEverything(config, print)
+      const preparation = openPreparation()
+      const config = await preparation.run('readConfig')
+      const running = await startEverything(config, { preparation, print })
       try {
         // Ctrl-C ends a start too, because a start may take long, e.g. after a crash.
         const isReady = await Promise.race([running.ready.then(() => true), shutdown.then(() => false)])

@@ -12,7 +12,8 @@ import {
   restateFolderOf,
   restoringFolderOf,
 } from '../../main/database/home-paths.ts'
-import { claimHome, refuseConcurrentCommand, withDatabase } from '../../main/database/with-database.ts'
+import { withDatabase } from '../../main/database/with-database.ts'
+import { claimHome, refuseConcurrentCommand } from '../../main/database/claim-home.ts'
 import { endLeftoverPostgres } from '../../main/embedded/postgres.ts'
 import { storedSecret } from '../../main/embedded/stored-secret.ts'
 import { clearPidFile } from '../../main/embedded/supervisor.ts'

@@ -1,5 +1,5 @@
 import { databaseAddresses } from '../../store/database/addresses.ts'
-import type { addressSettings } from './addresses.ts'
+import type { addressSettings } from './address-settings.ts'
 import { readSecret } from './secret.ts'
 import type { SettingsOf } from './setting.ts'
 import { StartError } from './start-error.ts'

@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import { base58 } from '@scure/base'
-import { type addressSettings, isPublicHost } from './addresses.ts'
+import { isPublicHost } from './addresses.ts'
+import type { addressSettings } from './address-settings.ts'
 import { readSecret } from './secret.ts'
 import { settingsIn, type SettingsOf, text } from './setting.ts'
 import { StartError } from './start-error.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { httpUrl, settingsIn, type SettingsOf, wholeNumber } from './setting.ts'
+import { httpUrl, settingsIn, wholeNumber } from './setting.ts'
 
 export const observabilitySettings = settingsIn('Logs and traces', {
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl('http://127.0.0.1:4318')
@@ -27,9 +27,3 @@ export const observabilitySettings = settingsIn('Logs and traces', {
     )
     .meta({ unit: 'MiB' }),
 })
-
-/** The address for traces, which the standard derives from the base address; undefined when traces are off. */
-export function tracesUrlOf(config: SettingsOf<typeof observabilitySettings>): string | undefined {
-  const base = config.OTEL_EXPORTER_OTLP_ENDPOINT
-  return base === undefined ? undefined : `${base.replace(/\/$/, '')}/v1/traces`
-}

@@ -1,6 +1,6 @@
 import { databaseAddresses } from '../../store/database/addresses.ts'
 import { readSecret } from './secret.ts'
-import type { addressSettings } from './addresses.ts'
+import type { addressSettings } from './address-settings.ts'
 import { settingsIn, type SettingsOf, wholeNumber } from './setting.ts'
 import { databaseUrls } from './several-urls.ts'
 import { StartError } from './start-error.ts'

@@ -1,30 +1,18 @@
-import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { connect, type ConnectOptions, type Database, isAnswering } from '../../store/database/connection.ts'
+import { connect, type ConnectOptions, type Database } from '../../store/database/connection.ts'
+import { isAnswering } from '../../store/database/is-answering.ts'
 import { isDenied, lacksTables } from '../../store/database/sql-state.ts'
 import type { Config } from '../config/config.ts'
 import { StartError } from '../config/start-error.ts'
 import { openLogFile } from '../embedded/log-file.ts'
-import { postgresOn, postgresUrl, startPostgres } from '../embedded/postgres.ts'
-import { commandLineOf, stopProcess } from '../embedded/process.ts'
-import { awayProblem } from './away-problem.ts'
+import { postgresOn, startPostgres } from '../embedded/postgres.ts'
+import { stopProcess } from '../embedded/process.ts'
 import { walArchiveSettings } from '../embedded/wal-archive.ts'
-import { commandFileOf, logFolderOf, passwordFileOf, postgresFolderOf } from './home-paths.ts'
-
-/** DATABASE_URL, or the address of the embedded PostgreSQL. @throws StartError before the first start, when there is neither. */
-export async function databaseUrlOf(config: Config): Promise<string> {
-  if (config.DATABASE_URL !== undefined) return config.DATABASE_URL
-  const file = passwordFileOf(config)
-  if (!existsSync(file)) {
-    throw new StartError(
-      `There is no data in ${config.FOOTFALL_HOME} yet: run npm start first, or set DATABASE_URL or FOOTFALL_HOME.`,
-    )
-  }
-  const running = await postgresOn(postgresFolderOf(config))
-  const password = (await readFile(file, 'utf8')).trim()
-  return postgresUrl({ port: running?.port ?? config.POSTGRES_PORT, password })
-}
+import { awayProblem } from './away-problem.ts'
+import { claimHome, refuseConcurrentCommand } from './claim-home.ts'
+import { databaseUrlOf } from './database-url.ts'
+import { logFolderOf, postgresFolderOf } from './home-paths.ts'
 
 /** Calls `work` with the running database. Starts the embedded PostgreSQL for that time if it does not run. */
 export async function withDatabase<T>(
@@ -48,23 +36,6 @@ export async function withDatabase<T>(
     await db.destroy()
     await stop?.()
   }
-}
-
-/** @throws StartError while another command runs PostgreSQL for itself. */
-export async function refuseConcurrentCommand(config: Config): Promise<void> {
-  const pid = Number(await readFile(commandFileOf(config), 'utf8').catch(() => ''))
-  if (pid > 1 && pid !== process.pid && (await commandLineOf(pid))?.includes('footfall')) {
-    throw new StartError(`Another footfall command (process ${pid}) works on ${config.FOOTFALL_HOME}: wait until it is done.`)
-  }
-  if (pid > 1) await rm(commandFileOf(config), { force: true })
-}
-
-/** Keeps other commands from running PostgreSQL here, until the returned function is called. @throws StartError while another one does. */
-export async function claimHome(config: Config): Promise<() => Promise<void>> {
-  await writeFile(commandFileOf(config), String(process.pid), { flag: 'wx', mode: 0o600 }).catch((cause: unknown) => {
-    throw new StartError(`Another footfall command works on ${config.FOOTFALL_HOME}: wait until it is done.`, { cause })
-  })
-  return () => rm(commandFileOf(config), { force: true })
 }
 
 /** @returns a function that stops PostgreSQL again. */

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { commandLineOf, endLeftover, isProcessGone, type OnSpawn, stopProcess } from './process.ts'
 import { type Account, postgresAccount } from './postgres-account.ts'
-import { isAnswering } from '../../store/database/connection.ts'
+import { isAnswering } from '../../store/database/is-answering.ts'
 import { StartError } from '../config/start-error.ts'
 import { until } from './until.ts'
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openFrom } from '../../ingress/addresses.ts'
-import { hasNoLeader, RestateQueryError } from './restate.ts'
+import { hasNoLeader, RestateQueryError } from './restate-queries.ts'
 
 const LEADER_MS_MAX = 5_000
 const LEADER_POLL_MS = 100

@@ -1,5 +1,5 @@
 import { STUCK_INVOCATIONS_MAX, type StuckInvocation, type StuckInvocationsResponse } from '../../contract/invocation.ts'
-import { queryRestate, stuckInvocations } from './restate.ts'
+import { queryRestate, stuckInvocations } from './restate-queries.ts'
 
 /** The most characters of an error that are listed. */
 const ERROR_CHARACTERS_MAX = 500

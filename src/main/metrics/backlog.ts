@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import { DIRECT_RECORDERS, OLD_RECORDER, RECORDERS } from '../../contract/recorder.ts'
 import type { Backlog } from '../../store/log/backlog.ts'
 import type { WaitingDeltas } from '../../store/metrics/waiting-deltas.ts'
-import type { Stuck } from '../embedded/restate.ts'
+import type { Stuck } from '../embedded/restate-queries.ts'
 import { throttled } from './throttle.ts'
 
 export interface BacklogSources {

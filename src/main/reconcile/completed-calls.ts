@@ -1,7 +1,7 @@
 import { broughtBackBy, CARRIERS, isTraced, proofOf, PROVEN_HANDLERS } from '../../contract/recorded-call.ts'
 import { recorderHandlers } from '../../contract/recorder.ts'
 import { mergeLaneApi } from '../../contract/services.ts'
-import { queryRestate } from '../embedded/restate.ts'
+import { queryRestate } from '../embedded/restate-queries.ts'
 import { streamRestate } from '../embedded/restate-stream.ts'
 
 /** A call that Restate has completed with success, and that must be in PostgreSQL. */

@@ -1,6 +1,6 @@
 import { ACKNOWLEDGED_HEADER } from '../../contract/recorder.ts'
 import { KEPT_SHORT_HEADER } from '../../contract/rejected.ts'
-import { queryRestate } from '../embedded/restate.ts'
+import { queryRestate } from '../embedded/restate-queries.ts'
 
 /** What a call brought, as its journal has it. */
 export interface KeptInput {

@@ -1,5 +1,6 @@
 import { databaseAddresses } from '../../store/database/addresses.ts'
-import { connect, type Database, isAnswering } from '../../store/database/connection.ts'
+import { connect, type Database } from '../../store/database/connection.ts'
+import { isAnswering } from '../../store/database/is-answering.ts'
 import { isRefusedLogin, isUnavailable, lacksTables } from '../../store/database/sql-state.ts'
 import { type DatabaseIdentity, databaseIdentity } from '../../store/reconcile/other-identity.ts'
 import { StartError, UsageError } from '../config/start-error.ts'

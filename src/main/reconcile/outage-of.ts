@@ -3,7 +3,8 @@ import { isUnavailable } from '../../store/database/sql-state.ts'
 import type { Config } from '../config/config.ts'
 import { addressesOf } from '../config/addresses.ts'
 import { StartError } from '../config/start-error.ts'
-import { isRestateUp, RestateQueryError } from '../embedded/restate.ts'
+import { isRestateUp } from '../embedded/restate.ts'
+import { RestateQueryError } from '../embedded/restate-queries.ts'
 
 const AGAIN = 'Then run the same command again: it goes on where this one ended, and brings nothing back twice.'
 

@@ -1,6 +1,6 @@
 import type { DescribedService } from './contract-change.ts'
 import { fetchFrom } from '../../ingress/addresses.ts'
-import { queryRestate } from '../embedded/restate.ts'
+import { queryRestate } from '../embedded/restate-queries.ts'
 
 /** An address at which Restate calls services, or called them in the past. */
 export interface Deployment {

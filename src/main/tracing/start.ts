@@ -1,5 +1,4 @@
 import type { Config } from '../config/config.ts'
-import { tracesUrlOf } from '../config/observability.ts'
 import type { Tracing } from './tracing.ts'
 
 const OFF: Tracing = { isOn: false, hooks: [], store: {}, stop: async () => undefined }
@@ -21,4 +20,10 @@ export function restateTracing(config: Config): Record<string, string> {
     OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
     OTEL_TRACES_SAMPLER_ARG: String(config.OTEL_TRACES_SAMPLER_ARG),
   }
+}
+
+/** The address for traces, which the standard derives from the base address; undefined when traces are off. */
+function tracesUrlOf(config: Config): string | undefined {
+  const base = config.OTEL_EXPORTER_OTLP_ENDPOINT
+  return base === undefined ? undefined : `${base.replace(/\/$/, '')}/v1/traces`
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { Kysely, type KyselyConfig, type LogEvent, PostgresDialect, type QueryExecutorProvider } from 'kysely'
 import pg from 'pg'
-import { databaseAddresses, type Route, routeOver } from './addresses.ts'
+import { type Route, routeOver } from './addresses.ts'
 import { cancellingClients } from './cancelling-clients.ts'
-import { clientOn, connectionToPrimary, hasPrimary } from './primary.ts'
+import { clientOn, connectionToPrimary } from './primary.ts'
 import { UnavailableError } from './unavailable-error.ts'
 
 /** An open pool. The other rooms hold one and pass it to the store's functions. */
@@ -144,20 +144,4 @@ function connecting(pool: pg.Pool, route: Route, stalledWaitersMax: number, wait
 function statementOf(event: LogEvent): Statement {
   const statement = { text: event.query.sql, seconds: event.queryDurationMillis / 1_000 }
   return event.level === 'error' ? { ...statement, error: event.error } : statement
-}
-
-/** Whether a PostgreSQL answers at this address; of several, one that takes writes. */
-export async function isAnswering(url: string): Promise<boolean> {
-  if (databaseAddresses(url).length > 1) return hasPrimary(url)
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 })
-  client.on('error', () => undefined)
-  try {
-    await client.connect()
-    await client.query('select 1')
-    return true
-  } catch {
-    return false
-  } finally {
-    await client.end().catch(() => undefined)
-  }
 }
