@@ -10,8 +10,8 @@ import type { PageView } from './view.ts'
 
 /** A view is shown without it when it does not come in time. */
 const STATE = { msMax: 2_000 }
-/** The gateway shares its answer for a second, so that the state that is shown is not much older. */
-export const READY = { ...STATE, keepMs: 500 }
+/** Each answer takes a call through Restate, a connection of PostgreSQL and four other requests, so that all open pages share it for two seconds. */
+export const READY = { ...STATE, keepMs: 2_000 }
 
 /** Where no key is needed the caller may do everything. */
 export function scopesOf(caller: Caller | null): readonly Scope[] {
