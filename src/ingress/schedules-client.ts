@@ -4,7 +4,7 @@ import type { Ingress } from './clients.ts'
 
 const ANSWER_MS_MAX = 3_000
 /** Calls that run at a time, because all at once would hold up the other calls of Restate and of the process for a tenth of a second. */
-const CALLS_AT_A_TIME = 2
+const CALLS_AT_A_TIME = 5
 
 /** Asks Restate for every schedule, in the order of TASK_NAMES. @throws when they are not all answered in time. */
 export function createSchedulesClient(ingress: Ingress, msMax = ANSWER_MS_MAX): () => Promise<ScheduleState[]> {
