@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Queryable } from '../database/connection.ts'
+import { isDistributed } from '../database/is-distributed.ts'
 import { type ListRead, listConditions, ordered, type PopularPosition, type PopularQuery, valuesOf } from './popular-order.ts'
 import { besideRow, jsonOfListed, jsonOfProduct } from './popularity-json.ts'
 import { listOfSpan } from './span-list.ts'
@@ -15,12 +16,11 @@ interface PopularRow {
  * of the span, with categories only those of their products, and never reads the log.
  */
 export async function popularRows(db: Queryable, query: PopularQuery): Promise<PopularRow[]> {
-  const { rows } = await listQuery(query).execute(db)
+  const { span } = query
+  const { rows } = await (span === undefined ? listOfAllTime(query) : listOfSpan(query, span, await isDistributed(db))).execute(
+    db,
+  )
   return rows.map(({ values, productId, json }) => ({ position: { values, productId }, json }))
-}
-
-function listQuery(query: PopularQuery): ListRead {
-  return query.span === undefined ? listOfAllTime(query) : listOfSpan(query, query.span)
 }
 
 /** A list of the stored numbers of all time. */

@@ -67,6 +67,11 @@ const ORDERS: Record<Mode, Order> = {
   rising: { by: [{ column: 'rising_score', type: 'float8' }], where: sql`p.rising_score > ${sql.lit(RISING_MIN)}` },
 }
 
+/** Which products p are in a list. Their order in all time has an index with this condition. */
+export function whichOf(mode: Mode): RawBuilder<unknown> {
+  return ORDERS[mode].where
+}
+
 /** The columns that a list is ordered by. */
 export function orderColumns(mode: Mode): string[] {
   return ORDERS[mode].by.map(({ column }) => column)
@@ -99,7 +104,7 @@ function isBeyond([first, ...rest]: Order['by'], [value, ...values]: readonly st
 }
 
 /** The order of a list, best first, and its limit. */
-export function ordered({ mode, limit }: PopularQuery, table = 'p'): RawBuilder<unknown> {
+export function ordered({ mode, limit }: Pick<PopularQuery, 'mode' | 'limit'>, table = 'p'): RawBuilder<unknown> {
   const columns = ORDERS[mode].by.map(({ column }) => `${table}.${column} desc`).join(', ')
   // The limit is in the text, because a plan for any limit would sort everything.
   return sql.raw(`order by ${columns}, ${table}.product_id limit ${limit}`)

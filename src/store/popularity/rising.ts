@@ -25,12 +25,27 @@ export function risingOf({ instantMs, toMs, lastDayMs, weekBeforeMs, isOfHours }
     select product_id, rising_score from (
       select c.product_id, (${sumOf(sql`c.hour >= ${at(lastDayMs)}`)} + ${PRIOR_EVENTS}::float8)
         / (${sumOf(sql`c.hour < ${at(lastDayMs)}`)} * ${expectedPart}::float8 + ${PRIOR_EVENTS}::float8) as rising_score
-      from ${cellsIn({ isOfHours })} c cross join popularity_rules r
-        join weight w on w.version = r.weights_version and w.event_type = c.event_type and w.weight_micros > 0
-      where c.hour >= ${at(weekBeforeMs)} and ${toMs === undefined ? sql`true` : sql`c.hour < ${at(toMs)}`} and ${which}
+      from ${cellsIn({ isOfHours })} c
+      where ${isAttention} and c.hour >= ${at(weekBeforeMs)} and ${toMs === undefined ? sql`true` : sql`c.hour < ${at(toMs)}`} and ${which}
       group by c.product_id
     ) ratio
     where rising_score > ${sql.lit(RISING_MIN)}`
+}
+
+/** Whether the events of a cell c have a positive weight. An array, because as a join it is planned as if there were one such type. */
+const isAttention = sql`c.event_type = any(array(
+  select w.event_type from popularity_rules r join weight w on w.version = r.weights_version where w.weight_micros > 0))`
+
+/** Steps of a statement: `reaching` are the products that would rise by so much with no event in the week before. */
+export function risenTo({ toMs, lastDayMs, isOfHours }: Span, score: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    last_day as materialized (
+      select c.product_id, c.events from ${cellsIn({ isOfHours })} c
+      where ${isAttention} and c.hour >= ${at(lastDayMs)} and ${toMs === undefined ? sql`true` : sql`c.hour < ${at(toMs)}`}
+    ),
+    reaching as materialized (
+      select product_id from last_day group by product_id having sum(events) + ${PRIOR_EVENTS}::float8 >= ${score} * ${PRIOR_EVENTS}::float8
+    )`
 }
 
 /** The table or view with the cells of a span. It leaves out days when the span has none, because they would cost a probe per product. */

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { MODES } from '../../../src/contract/popular-list.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
+import { refreshRising } from '../../../src/store/popularity/rising.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
@@ -28,6 +29,7 @@ export function windows(isQuick: boolean): Promise<RowResult> {
     const { db, url: databaseUrl } = await createDatabase(postgres.url)
     stopAtEnd({ stop: () => db.destroy() })
     await storeShop(db, shop)
+    await refreshRising(db, Date.now())
     const settings = { POPULAR_CACHE_MS: '0' }
     const gateway = stopAtEnd(await startBenchGateway({ databaseUrl, restate: NO_RESTATE, settings }))
     const load = stopAtEnd(startLoad())
