@@ -1,4 +1,5 @@
 import { Agent } from 'node:http'
+import { join } from 'node:path'
 import { sql } from 'kysely'
 import { callOf } from '../../../src/store/log/call.ts'
 import { connect, type Database } from '../../../src/store/database/connection.ts'
@@ -7,7 +8,7 @@ import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import type { BenchPostgres } from '../servers/bench-postgres.ts'
 import type { BenchEndpoint } from '../servers/bench-restate.ts'
-import { mustHaveCounted } from '../measure/row-counts.ts'
+import { countsOf, mustHaveCounted } from '../measure/row-counts.ts'
 import { chunksOf, type Item, rowOf } from '../items/events.ts'
 import { perRowDone, preparePerRow } from '../rivals/per-row-fan-out.ts'
 import { isSettled, waitUntil } from '../measure/settled.ts'
@@ -24,6 +25,8 @@ export interface Way {
   prepare: (run: Run) => Promise<() => Promise<void>>
   /** Disconnects from the run's database. */
   release?: () => Promise<void>
+  /** Counts what this way stores; by default it must have counted and fed each event once. @throws when an event is missing. */
+  check?: (db: Database, events: number) => Promise<void>
 }
 
 export interface Run {
@@ -101,7 +104,41 @@ export function sameSql(connections: number, width: number, events: number): Way
   }
 }
 
-/** Runs a way on a fresh database after a checkpoint. @returns the seconds. @throws unless each event was counted once. */
+/**
+ * What PostgreSQL can do at most: COPY of the rows of each batch from a file into the log with its keys, without aggregates. The server reads
+ * the files itself, so nothing is sent.
+ */
+export function copyAlone(connections: number, events: number): Way {
+  return {
+    name: `COPY into the log alone, ${connections} connections`,
+    events,
+    prepare: async ({ url, items, db }) => {
+      const folder = (await sql<{ data_directory: string }>`show data_directory`.execute(db)).rows[0]!.data_directory
+      const files: string[] = []
+      for (const [index, rows] of chunksOf(items.map(rowOf), REQUEST_EVENTS).entries()) {
+        const { batchId } = await recordBatch(db, callOf(`call ${index}`, Buffer.from(String(index))), rows, [])
+        files.push(join(folder, `copied-${index}`))
+        await sql`copy (select * from interaction where batch_id = ${sql.lit(batchId)}) to ${sql.lit(files[index])}`.execute(db)
+      }
+      await sql`truncate interaction`.execute(db)
+      const copying = connect({ url, name: 'bench copy', connectionsMax: connections })
+      return async () => {
+        await inFlight(
+          files,
+          connections,
+          async (file) => void (await sql`copy interaction from ${sql.lit(file)}`.execute(copying)),
+        )
+        await copying.destroy()
+      }
+    },
+    check: async (db, expected) => {
+      const { recorded } = await countsOf(db)
+      if (recorded !== expected) throw new Error(`${recorded} of ${expected} rows were copied`)
+    },
+  }
+}
+
+/** Runs a way on a fresh database after a checkpoint. @returns the seconds. @throws unless each event is stored once. */
 export async function timed(postgres: BenchPostgres, way: Way, run: { name: string; items: readonly Item[] }): Promise<number> {
   const { db, url, drop } = await createDatabase(postgres.url)
   try {
@@ -110,7 +147,7 @@ export async function timed(postgres: BenchPostgres, way: Way, run: { name: stri
     const startMs = performance.now()
     await work()
     const seconds = (performance.now() - startMs) / 1_000
-    await mustHaveCounted(db, run.items.length)
+    await (way.check?.(db, run.items.length) ?? mustHaveCounted(db, run.items.length))
     return seconds
   } finally {
     await way.release?.()

@@ -18,7 +18,9 @@ export function singles(isQuick: boolean): Promise<RowResult> {
     const entrances = entrancesOf(stack)
     const way = (entrance: keyof typeof entrances, connections: number) => (isWarmUp: boolean) =>
       runOf(stack, entrances[entrance], connections, isWarmUp ? WARM_UP_SECONDS : seconds)
-    const ways = { ingress: way('ingress', FEW), gateway: way('gateway', FEW), wide: way('gateway', MANY) }
+    await stack.restate.serve('nothing', 1)
+    const nothing = (isWarmUp: boolean) => nothingRun(stack, isWarmUp ? WARM_UP_SECONDS : seconds)
+    const ways = { ingress: way('ingress', FEW), gateway: way('gateway', FEW), wide: way('gateway', MANY), nothing }
     const runs = await interleaved(ways, rounds)
     return { claims: claimsOfRounds(runs, claimsOf), measured: runs }
   })
@@ -29,7 +31,17 @@ function runOf(stack: BenchStack, entrance: { url: string }, connections: number
   return ingestRun(stack, { ...entrance, connections, secondsMax, requestEvents: 1, requestsMax })
 }
 
-function claimsOf(runs: Record<'ingress' | 'gateway' | 'wide', IngestRun[]>): Claim[] {
+/** Durable calls through the ingress that do nothing. */
+async function nothingRun({ restate, load }: BenchStack, secondsMax: number): Promise<Run> {
+  const url = `${restate.ingressUrl}/Nothing/Do`
+  const go = await load.prepare({ kind: 'call', of: 'nothing', url, connections: FEW, secondsMax, requestsMax: 1 })
+  const { requests, seconds, latency } = await go()
+  return { perSecond: requests / seconds, latency }
+}
+
+type Run = Pick<IngestRun, 'perSecond' | 'latency'>
+
+function claimsOf(runs: Record<'ingress' | 'gateway' | 'wide' | 'nothing', Run[]>): Claim[] {
   const rates = (way: keyof typeof runs) => series(runs[way], (run) => run.perSecond)
   const rate = (way: keyof typeof runs) => `${formatted(Math.round(median(rates(way))))} events/s`
   const latency = (way: keyof typeof runs, part: 'p50' | 'p99') => median(series(runs[way], (run) => run.latency[part]))
@@ -46,6 +58,14 @@ function claimsOf(runs: Record<'ingress' | 'gateway' | 'wide', IngestRun[]>): Cl
       unit: 'ms',
       target: { max: 100 },
       detail: `p50 ${formatted(latency('gateway', 'p50'))} ms; through the ingress ${formatted(latency('ingress', 'p50'))} and ${formatted(latency('ingress', 'p99'))} ms`,
+    },
+    {
+      what: '— p99 through the gateway ÷ that of a durable call that does nothing, through the ingress',
+      measured: ratioOf(
+        series(runs.gateway, (run) => run.latency.p99),
+        series(runs.nothing, (run) => run.latency.p99),
+      ),
+      detail: `${formatted(Math.round(median(rates('nothing'))))} calls/s, p50 ${formatted(latency('nothing', 'p50'))} ms, p99 ${formatted(latency('nothing', 'p99'))} ms`,
     },
     {
       what: `gateway, ${MANY} ÷ ${FEW} connections`,
