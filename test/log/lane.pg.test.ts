@@ -84,6 +84,46 @@ test.for(WAYS)(
   },
 )
 
+/** Adds nothing to the sums of a product, as another transaction that counts or feeds it would. */
+const addNothing = (productIds: readonly string[], occurredAt: Date) => async (tx: Queryable) => {
+  await sql`insert into product_hour (product_id, hour, event_type, events, decayed)
+    select id, date_bin('1 hour', ${occurredAt}::timestamptz, '2000-01-01 00:00:00+00'), 'view', 0, 0 from unnest(${productIds}::text[]) id
+    on conflict (product_id, hour, event_type) do update set events = product_hour.events`.execute(tx)
+  await sql`insert into product_popularity (product_id, score_micros, trending, view_count, purchase_count, favorite_count, cart_count,
+      review_count, search_click_count, last_interaction, date_updated)
+    select id, 0, 0, 0, 0, 0, 0, 0, 0, '2000-01-01', '2000-01-01' from unnest(${productIds}::text[]) id
+    on conflict (product_id) do update set score_micros = product_popularity.score_micros`.execute(tx)
+  await sql`insert into shopper_product (shopper_id, product_id, event_type, events, last_at)
+    select 'account:a', id, 'view', 0, '2000-01-01' from unnest(${productIds}::text[]) id
+    on conflict (shopper_id, product_id, event_type) do update set events = shopper_product.events`.execute(tx)
+}
+
+test.for([
+  { lanes: 1, name: 'in one lane, whose group expects no others and is taken again' },
+  { lanes: 8, name: 'in eight lanes' },
+] as const)(
+  'rows that another transaction adds or changes at the same time keep what both add, $name',
+  async ({ lanes }, { db }) => {
+    const occurredAt = new Date()
+    const event = (refId: string) => interaction({ refId, occurredAtMs: occurredAt.getTime() })
+    const known = await record(db, [event('known'), event('other')])
+    for (const { take } of WAYS) await take(db, known)
+    await changeLanes(db, lanes)
+    const batch = await record(db, ['known', 'new counting', 'new feeding', 'new feeding', 'further'].map(event))
+    await record(db, ['known', 'new counting'].map(event))
+    for (const { name, take } of WAYS) {
+      const release = await held(db, addNothing(['known', `new ${name}`], occurredAt))
+      const groups: number[] = []
+      const taken = take(db, batch, { lightEvents: 10, onGroup: ({ batches }) => groups.push(batches) })
+      await someoneWaits(db)
+      await release()
+      expect(await taken).toEqual({ batches: 2, events: 7 })
+      expect(groups).toEqual([2])
+    }
+    expect((await verify(db)).drift).toEqual([])
+  },
+)
+
 test('a batch that PostgreSQL refuses is left to a message of its own, and all others are counted', async ({
   db,
   onTestFinished,

@@ -239,7 +239,7 @@ test('a group without searches reads none, a group with searches reads them by t
     },
     transformResult: async ({ result }) => result,
   })
-  const counting = () => statements.filter((text) => text.includes('insert into product_hour'))
+  const counting = () => statements.filter((text) => text.includes('product_hour'))
   const first = await recordNewSearches(db, [search()])
   await countBatch(watched, first)
   expect(counting()).toEqual([expect.stringContaining('from search log')])

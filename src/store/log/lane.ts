@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
+import { NESTED_LOOPS } from '../database/add-rows.ts'
 import type { Database, Queryable } from '../database/connection.ts'
+import { isDistributed } from '../database/is-distributed.ts'
 import { tryNamedLocks } from '../database/locks.ts'
 import { onlyRow } from '../database/rows.ts'
-import { isDataError } from '../database/sql-state.ts'
+import { isDataError, isDuplicateKey } from '../database/sql-state.ts'
 import type { BatchBounds, BatchRef } from './batch.ts'
 import { claimGroup, type Group, type GroupSize, LOCKED, NOTHING } from './group.ts'
 import {
@@ -26,8 +28,13 @@ export interface LaneWork {
   done: Done
   /** Runs at the begin of each transaction. */
   begin?: (tx: Queryable) => Promise<void>
-  /** Takes a claimed group, and marks its batches. @returns how much is done with it. */
-  take: (tx: Queryable, group: Group) => Promise<GroupSize>
+  /** Whether transactions in two lanes may write the same row. */
+  haveLanesCommonRows?: true
+  /**
+   * Takes a claimed group, and marks its batches. `isAlone` says that no other transaction is expected to add the same rows at the same time; it may
+   * fail with 23505 when one does. @returns how much is done with the group.
+   */
+  take: (tx: Queryable, group: Group, isAlone: boolean) => Promise<GroupSize>
 }
 
 /** What a call took, and what it leaves to other messages. */
@@ -124,18 +131,30 @@ interface Call {
   left: Map<string, WaitingBatch>
 }
 
+interface Attempt {
+  othersMax: number
+  isAlone: boolean
+}
+
 type Outcome = GroupSize | { error: unknown } | typeof LOCKED | typeof LOST
 
-/** Takes a group that begins with this batch, or the batch alone when PostgreSQL refuses the group. */
+/**
+ * Takes a group that begins with this batch, again when it met another transaction that added the same rows, e.g. the holder of the lane of wide
+ * batches; or the batch alone when PostgreSQL refuses the group.
+ */
 async function takeGroup(db: Database, first: WaitingBatch, call: Call): Promise<Outcome> {
-  const take = (othersMax: number) => db.transaction().execute((tx) => takeInLane(tx, first, call, othersMax))
+  const take = (othersMax: number, isAlone: boolean) =>
+    db.transaction().execute((tx) => takeInLane(tx, first, call, { othersMax, isAlone }))
   try {
-    return await take(GROUP_BATCHES_MAX - 1)
+    return await take(GROUP_BATCHES_MAX - 1, true).catch((error: unknown) => {
+      if (!isDuplicateKey(error)) throw error
+      return take(GROUP_BATCHES_MAX - 1, false)
+    })
   } catch (error) {
     if (!isDataError(error)) throw error
   }
   try {
-    return await take(0)
+    return await take(0, false)
   } catch (error) {
     if (!isDataError(error)) throw error
     return { error }
@@ -143,10 +162,10 @@ async function takeGroup(db: Database, first: WaitingBatch, call: Call): Promise
 }
 
 /** Takes a group in free lanes of the batch. The held ones, and another number of lanes, are noted in the call. */
-async function takeInLane(tx: Queryable, first: WaitingBatch, call: Call, othersMax: number): Promise<Outcome> {
+async function takeInLane(tx: Queryable, first: WaitingBatch, call: Call, { othersMax, isAlone }: Attempt): Promise<Outcome> {
   const { work } = call
   await work.begin?.(tx)
-  const { lanes } = onlyRow(await sql<{ lanes: number }>`select ${LANES} as lanes`.execute(tx))
+  const { lanes } = onlyRow(await sql<{ lanes: number }>`select ${LANES} as lanes, ${NESTED_LOOPS}`.execute(tx))
   if (lanes !== call.lanes) {
     Object.assign(call, { lanes, lane: 0, except: 0n })
     return NOTHING
@@ -162,7 +181,9 @@ async function takeInLane(tx: Queryable, first: WaitingBatch, call: Call, others
   const slots = places.reduce((sum, place) => sum | open[place]!.slots, 0n)
   const group = await claimGroup(tx, first, { done: work.done, slots, othersMax, left: call.left })
   if (group === undefined) return NOTHING
-  return group === LOCKED || group === LOST ? group : work.take(tx, group)
+  if (group === LOCKED || group === LOST) return group
+  const sharesRows = work.haveLanesCommonRows === true && lanes > 1
+  return work.take(tx, group, isAlone && !sharesRows && !(await isDistributed(tx)))
 }
 
 interface OpenLane {

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { latest, onConflict, plus, type Sums } from '../database/add-rows.ts'
 
 /** Events e of products, added up per product, hour and type, with further sums. */
 export function cellsOf(events: ReturnType<typeof sql>, further = sql``): ReturnType<typeof sql> {
@@ -83,12 +84,26 @@ export const counterColumns = sql.join(COUNTERS.map((counter) => sql.ref(counter
 /** Sets the counters of a product p to those of a row f. */
 export const setCounters = sql.join(COUNTERS.map((counter) => sql`${sql.ref(counter)} = f.${sql.ref(counter)}`))
 
+/** The sums of an hour. */
+export const HOURS: Sums = {
+  table: 'product_hour',
+  key: ['product_id', 'hour', 'event_type'],
+  columns: { events: plus, decayed: plus },
+}
+
+/** The sums of a product. */
+export const PRODUCTS: Sums = {
+  table: 'product_popularity',
+  key: ['product_id'],
+  columns: {
+    score_micros: plus,
+    trending: plus,
+    ...Object.fromEntries(COUNTERS.map((counter) => [counter, plus])),
+    interaction_count: plus,
+    last_interaction: latest,
+    date_updated: latest,
+  },
+}
+
 /** Adds a counted group to a product p that has a row already. */
-export const addToProduct = sql`
-    on conflict (product_id) do update set
-      score_micros = p.score_micros + excluded.score_micros,
-      trending = p.trending + excluded.trending,
-      ${sql.join(COUNTERS.map((counter) => sql`${sql.ref(counter)} = p.${sql.ref(counter)} + excluded.${sql.ref(counter)}`))},
-      interaction_count = p.interaction_count + excluded.interaction_count,
-      last_interaction = greatest(p.last_interaction, excluded.last_interaction),
-      date_updated = greatest(p.date_updated, excluded.date_updated)`
+export const addToProduct = onConflict(PRODUCTS, 'p')

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { addRows } from '../database/add-rows.ts'
 import type { BatchRef } from '../log/batch.ts'
 import type { Queryable, Database } from '../database/connection.ts'
 import { takeLock } from '../database/locks.ts'
@@ -7,7 +8,9 @@ import { type Group, type GroupSize, lockToMark, mustHaveMarked, sizeOf } from '
 import { isTaken, type LOST } from '../log/waiting.ts'
 import { ALL_SLOTS, isInSlots, slotsValue } from '../log/slots.ts'
 import { type Taken, type TakeOptions, takeWaiting } from '../log/lane.ts'
-import { cellsOf, daysOf, addToDay, weighed, scoreOf, trendingOf, counterColumns, countersOf, addToProduct } from './cells.ts'
+import { cellsOf, daysOf, addToDay, weighed, scoreOf, trendingOf, countersOf, HOURS, PRODUCTS } from './cells.ts'
+
+type Sql = ReturnType<typeof sql>
 
 /**
  * Counts a recorded batch once, together with waiting batches: hot products are then locked once per group instead of once per batch.
@@ -24,12 +27,12 @@ export function isCounted(db: Queryable, batch: BatchRef): Promise<boolean> {
   return isTaken(db, batch, 'scored_at')
 }
 
-async function countGroup(tx: Queryable, group: Group): Promise<GroupSize> {
-  return group.slots === undefined ? countWhole(tx, group) : countSlots(tx, group, group.slots)
+async function countGroup(tx: Queryable, group: Group, isAlone: boolean): Promise<GroupSize> {
+  return group.slots === undefined ? countWhole(tx, group, isAlone) : countSlots(tx, group, group.slots, isAlone)
 }
 
-async function countWhole(tx: Queryable, group: Group): Promise<GroupSize> {
-  await sql`with ${addedTo(cellsOf(eventsOf(group)), sql`now()`)}`.execute(tx)
+async function countWhole(tx: Queryable, group: Group, isAlone: boolean): Promise<GroupSize> {
+  await sql`with ${addedTo(cellsOf(eventsOf(group)), sql`now()`, isAlone)}`.execute(tx)
   await lockToMark(tx, group)
   const { numAffectedRows } = await sql`
     update interaction_batch set scored_at = now() where batch_id = any(${group.ids}::bigint[]) and scored_at is null`.execute(tx)
@@ -38,9 +41,9 @@ async function countWhole(tx: Queryable, group: Group): Promise<GroupSize> {
 }
 
 /** Counts the events of some slots. @returns the batches of which no slot waits any more. */
-async function countSlots(tx: Queryable, group: Group, slots: bigint): Promise<GroupSize> {
+async function countSlots(tx: Queryable, group: Group, slots: bigint, isAlone: boolean): Promise<GroupSize> {
   const cells = cellsOf(eventsInSlots(group, slots), sql`, max(e.counted_at) as counted_at`)
-  await sql`with ${addedTo(cells, sql`max(c.counted_at)`)}`.execute(tx)
+  await sql`with ${addedTo(cells, sql`max(c.counted_at)`, isAlone)}`.execute(tx)
   await lockToMark(tx, group)
   const { rows } = await sql<{ events: number; isDone: boolean }>`
     update interaction_batch set counted_slots = counted_slots | ${slotsValue(slots)},
@@ -54,31 +57,28 @@ async function countSlots(tx: Queryable, group: Group, slots: bigint): Promise<G
 
 /**
  * Adds cells to the aggregates in key order. Those of an hour that was rolled up go to its day. Costs one pass over the group's rows, and one index probe per product and per product, hour and type.
- * No read comes before a write, because stored values change by SQL arithmetic.
+ * Stored values change by SQL arithmetic, and the days as those of a roll-up at the same time.
  */
-function addedTo(cells: ReturnType<typeof sql>, countedAt: ReturnType<typeof sql>): ReturnType<typeof sql> {
-  return sql`cell as materialized (${cells}
-    ), hours as (
-      insert into product_hour as h (product_id, hour, event_type, events, decayed)
+function addedTo(cells: Sql, countedAt: Sql, isAlone: boolean): Sql {
+  const hours = sql`
       select product_id, hour, event_type, events, decayed from cell
-      where hour >= (select rolled_to from popularity_rules) order by product_id, hour, event_type
-      on conflict (product_id, hour, event_type) do update
-        set events = h.events + excluded.events, decayed = h.decayed + excluded.decayed
+      where hour >= (select rolled_to from popularity_rules) order by product_id, hour, event_type`
+  const products = sql`
+    select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, sum(c.events), max(c.last_at), ${countedAt}
+    from cell c cross join popularity_rules r ${weighed}
+    group by c.product_id order by c.product_id`
+  return sql`cell as materialized (${cells}
+    ), hours as (${addRows(HOURS, hours, { isAlone })}
     ), days as (
       insert into product_day as d (product_id, day, event_type, events, decayed)
       ${daysOf(sql`(select * from cell where hour < (select rolled_to from popularity_rules))`)}
       ${addToDay}
     )
-    insert into product_popularity as p (product_id, score_micros, trending,
-      ${counterColumns}, interaction_count, last_interaction, date_updated)
-    select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, sum(c.events), max(c.last_at), ${countedAt}
-    from cell c cross join popularity_rules r ${weighed}
-    group by c.product_id order by c.product_id
-    ${addToProduct}`
+    ${addRows(PRODUCTS, products, { isAlone })}`
 }
 
 /** The events of the group. Tables without a batch in the group cost nothing. */
-function eventsOf({ ids, from, to, kinds }: Group): ReturnType<typeof sql> {
+function eventsOf({ ids, from, to, kinds }: Group): Sql {
   return productEvents(kinds, sql`log.batch_id = any(${ids}::bigint[]) and log.occurred_at between ${from} and ${to}`)
 }
 
@@ -86,7 +86,7 @@ function eventsOf({ ids, from, to, kinds }: Group): ReturnType<typeof sql> {
  * Those of some slots. Each is counted when its batch was received: the lanes of a batch count it at different times, of which the batch keeps only
  * the last one.
  */
-function eventsInSlots(group: Group, slots: bigint): ReturnType<typeof sql> {
+function eventsInSlots(group: Group, slots: bigint): Sql {
   return sql`
     select log.*, given.counted_at from (${eventsOf(group)}) log
       join unnest(${group.ids}::bigint[], ${group.receivedAt}::timestamptz[]) as given(batch_id, counted_at) using (batch_id)
