@@ -10,7 +10,7 @@ import { compose } from './rows/compose.bench.ts'
 import { duplicates } from './rows/duplicates.bench.ts'
 import { events } from './rows/events.bench.ts'
 import { fair } from './rows/fair.bench.ts'
-import { afterGrowth } from './rows/after-growth.bench.ts'
+import { afterGrowth, afterLongGrowth } from './rows/after-growth.bench.ts'
 import { client } from './rows/client.bench.ts'
 import { gatewayProcesses } from './rows/gateway-processes.bench.ts'
 import { guard } from './rows/guard.bench.ts'
@@ -82,6 +82,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   retention,
   archive,
   'after-growth': afterGrowth,
+  'after-long-growth': afterLongGrowth,
   payments,
   duplicates,
   events,
@@ -104,8 +105,8 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
 /** Short rows, one of each way in and of reading, whose ratios do not depend on how much is stored. */
 const GUARDED = ['ingest', 'batches', 'top', 'events']
 
-/** These run only when they are named. */
-const NEEDS_DOCKER = new Set(['compose'])
+/** These run only when they are named, because one needs Docker, and the other takes three quarters of an hour. */
+const NAMED_ONLY = new Set(['compose', 'after-long-growth'])
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -122,7 +123,7 @@ if (unknown.length > 0) {
   console.error(`There is no row ${unknown.join(', ')}; there are ${Object.keys(ROWS).join(', ')}.`)
   process.exit(1)
 }
-const names = positionals.length > 0 ? positionals : Object.keys(ROWS).filter((name) => !NEEDS_DOCKER.has(name))
+const names = positionals.length > 0 ? positionals : Object.keys(ROWS).filter((name) => !NAMED_ONLY.has(name))
 const committed = committedTable()
 try {
   if (values.guard) await guardRatios()

@@ -12,8 +12,9 @@ import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 import { recordBatch } from '../../harness/items/events.ts'
 
-const FULL = { large: 5_000_000, small: 100_000, events: 100_000, rounds: 5 }
-const QUICK = { large: 50_000, small: 10_000, events: 10_000, rounds: 1 }
+const FULL = { large: 5_000_000, small: 100_000, events: 100_000, rounds: 5, min: 0.9 }
+const LONG = { ...FULL, large: 20_000_000, rounds: 3, min: 0.85 }
+const QUICK = { ...FULL, large: 50_000, small: 10_000, events: 10_000, rounds: 1 }
 const REQUEST_EVENTS = 1_000
 const CONNECTIONS = 32
 const SECONDS_MAX = 120
@@ -24,7 +25,15 @@ const GROUP_BATCHES = 16
 
 /** The cost of a large log: the same ingest into copies of a large and of a small database. */
 export function afterGrowth(isQuick: boolean): Promise<RowResult> {
-  const size = isQuick ? QUICK : FULL
+  return growthOf(isQuick ? QUICK : FULL)
+}
+
+/** The same with the log of a shop of some years, which takes half an hour to fill. */
+export function afterLongGrowth(isQuick: boolean): Promise<RowResult> {
+  return growthOf(isQuick ? QUICK : LONG)
+}
+
+function growthOf(size: typeof FULL): Promise<RowResult> {
   return withStack(async (stack) => {
     const small = await filledDatabase(stack, size.small)
     const large = await filledDatabase(stack, size.large)
@@ -39,7 +48,7 @@ export function afterGrowth(isQuick: boolean): Promise<RowResult> {
       return {
         what: `ingest with ${formatted(size.large)} events stored ÷ with ${formatted(size.small)}`,
         measured: ratioOf(large, small),
-        target: { min: 0.85 },
+        target: { min: size.min },
         detail: `${formatted(median(large))} events/s against ${formatted(median(small))}, through the gateway in requests of 1,000`,
       }
     }
