@@ -7,6 +7,7 @@ import { cachedTop } from './rows/cached-top.bench.ts'
 import { type Claim, formatted, printClaims, type RowResult } from './measure/claim.ts'
 import { beforeOf, committedTable, isHalved, movedText } from './measure/committed.ts'
 import { compose } from './rows/compose.bench.ts'
+import { cpu } from './rows/cpu.bench.ts'
 import { duplicates } from './rows/duplicates.bench.ts'
 import { events } from './rows/events.bench.ts'
 import { fair } from './rows/fair.bench.ts'
@@ -60,6 +61,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   'live-memory': liveMemory,
   one,
   batches,
+  cpu,
   top,
   'cached-top': cachedTop,
   popular,

@@ -20,7 +20,22 @@ export function cpuSecondsBetween(before: Map<number, number>, after: Map<number
   return [...after].reduce((sum, [pid, seconds]) => sum + seconds - (before.get(pid) ?? 0), 0)
 }
 
-async function allProcesses(): Promise<{ pid: number; parent: number; ticks: number }[]> {
+/** CPU seconds so far of a process, of its descendants, and of those that have ended. */
+export async function cpuSecondsOfTree(pid: number): Promise<number> {
+  const living = await cpuSecondsOf([pid])
+  const ended = (await allProcesses()).filter((one) => living.has(one.pid)).map(({ endedTicks }) => endedTicks / TICKS_PER_SECOND)
+  return [...living.values(), ...ended].reduce((sum, seconds) => sum + seconds, 0)
+}
+
+interface ProcessTicks {
+  pid: number
+  parent: number
+  ticks: number
+  /** Of its children that have ended, and of theirs. */
+  endedTicks: number
+}
+
+async function allProcesses(): Promise<ProcessTicks[]> {
   const names = await readdir('/proc').catch(() => [])
   const found = await Promise.all(
     names
@@ -32,7 +47,7 @@ async function allProcesses(): Promise<{ pid: number; parent: number; ticks: num
           .slice(stat.lastIndexOf(')') + 2)
           .split(' ')
           .map(Number)
-        return { pid: Number(name), parent: fields[1]!, ticks: fields[11]! + fields[12]! }
+        return { pid: Number(name), parent: fields[1]!, ticks: fields[11]! + fields[12]!, endedTicks: fields[13]! + fields[14]! }
       }),
   )
   return found.filter(({ ticks }) => Number.isFinite(ticks))
