@@ -35,16 +35,15 @@ const MERGES_PART = 1 / 8
  * timer per shopper would cost more than the events.
  */
 export function createProcessEvents({ shoppersMax, bytesMax, idleMs, now = Date.now }: ProcessEventsOptions): ProcessEvents {
-  // Read with `peek`, so that its order is that of the last events.
   const mergesBytesMax = Math.ceil(bytesMax * MERGES_PART)
+  // Read with `peek`, so that its order is that of the last events. Without `max`, with which lru-cache makes room for all at once.
   const shoppers = new LRUCache<string, Kept>({
-    max: shoppersMax,
     maxSize: bytesMax - mergesBytesMax,
     sizeCalculation: ({ bytes }) => bytes,
   })
   const merges = createMerges(mergesBytesMax)
   /** When shoppers were forgotten. */
-  const forgotten = new LRUCache<string, number>({ max: shoppersMax, ttl: FORGOTTEN_MS })
+  const forgotten = new LRUCache<string, number>({ maxSize: shoppersMax, sizeCalculation: () => 1, ttl: FORGOTTEN_MS })
 
   const live = (shopperId: string): Kept | undefined => {
     const kept = shoppers.peek(shopperId)
@@ -67,6 +66,7 @@ export function createProcessEvents({ shoppersMax, bytesMax, idleMs, now = Date.
       if (events.some(({ eventId }) => eventId === event.eventId)) return
       const newest = newestEvents([...events, event])
       shoppers.set(shopperId, { events: newest, bytes: bytesOf(shopperId, newest), keptMs: now() })
+      if (shoppers.size > shoppersMax) shoppers.pop()
     },
     describe: async (shopperId, { eventId, category, brand }) => {
       const kept = live(shopperId)

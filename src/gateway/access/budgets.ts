@@ -27,7 +27,8 @@ const IDS_MAX = 50_000
 
 /** Counts in this process. */
 export function createBudgets(now: () => number = Date.now): CountedBudgets {
-  const byId = new LRUCache<string, { used: number; endsMs: number }>({ max: IDS_MAX })
+  // Without `max`, with which lru-cache makes room for all of them at once.
+  const byId = new LRUCache<string, { used: number; endsMs: number }>({ maxSize: IDS_MAX, sizeCalculation: () => 1 })
   const of = (id: string) => {
     const known = byId.get(id)
     if (known !== undefined && known.endsMs > now()) return known

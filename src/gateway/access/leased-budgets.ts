@@ -23,7 +23,8 @@ const IDS_MAX = 50_000
  * left of the leases of other processes is missing to this one until the minute is over.
  */
 export function createLeasedBudgets(shared: SharedBudgets, now: () => number = Date.now): Budgets {
-  const leases = new LRUCache<string, Lease>({ max: IDS_MAX })
+  // Without `max`, with which lru-cache makes room for all of them at once.
+  const leases = new LRUCache<string, Lease>({ maxSize: IDS_MAX, sizeCalculation: () => 1 })
   const leaseOf = (id: string): Lease => {
     const known = leases.get(id)
     if (known !== undefined && (known.endsMs > now() || known.growing !== undefined)) return known

@@ -41,7 +41,8 @@ const ADDRESSES_MAX = 50_000
 export function createRejectionBudget(limits: RejectionLimits, now: () => number = Date.now): RejectionBudget {
   const keys = new Map<string, Used>()
   const providers = new Map<string, Used>()
-  const addresses = new LRUCache<string, Used>({ max: ADDRESSES_MAX })
+  // Without `max`, with which lru-cache makes room for all of them at once.
+  const addresses = new LRUCache<string, Used>({ maxSize: ADDRESSES_MAX, sizeCalculation: () => 1 })
 
   const usedOf = (counters: { get: (id: string) => Used | undefined; set: (id: string, used: Used) => unknown }, id: string) => {
     const hour = Math.floor(now() / HOUR_MS)
