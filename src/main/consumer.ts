@@ -22,6 +22,7 @@ import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
 import { serveMetrics } from './metrics/serve.ts'
 import { waitForShutdown } from './shutdown-signal.ts'
+import { giveBackMemory } from './processes/give-back-memory.ts'
 import { createRecordJudge } from '../workers/record-judge.ts'
 
 const FAN_OUT_MS_MAX = 5_000
@@ -128,6 +129,7 @@ const server = await serveMetrics(registry, {
   },
 })
 process.send?.('ready')
+giveBackMemory()
 
 await shutdown
 stopping.abort()

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { addressesOf, restateUiUrlOf } from '../../main/config/addresses.ts'
 import { openPreparation } from '../../main/preparation.ts'
 import { type Running, startEverything } from '../../main/start.ts'
+import { giveBackMemory } from '../../main/processes/give-back-memory.ts'
 import { waitForShutdown } from '../../main/shutdown-signal.ts'
 import { linesOfError } from '../terminal/error-lines.ts'
 import { print, printError } from '../terminal/output.ts'
@@ -25,6 +26,7 @@ export function startCommand(): Command {
           print(
             ...greeting(seconds, { ...addressesOf(config), restateUiUrl: restateUiUrlOf(config) }, running.logFolder).split('\n'),
           )
+        giveBackMemory()
         await shutdown
       } catch (error) {
         await running.stop()

@@ -42,6 +42,7 @@ import { createWideWork } from './one-at-a-time.ts'
 import { createWaitingCalls } from './waiting-calls.ts'
 import { TIE_RULE_NAME } from '../../store/catalog/tie-rule.ts'
 import { RECORDING_NAME } from '../../store/payments/ledger-rule.ts'
+import { giveBackMemory } from '../processes/give-back-memory.ts'
 import { serveEndpoint } from './serve-endpoint.ts'
 import { startTracing } from '../tracing/start.ts'
 
@@ -142,6 +143,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
     },
   )
   log.info({ host: hostname(), port: config.ENDPOINT_PORT }, 'endpoint listens')
+  giveBackMemory()
   return async () => {
     await endpoint.drain(DRAIN_MS_MAX)
     store?.close()
