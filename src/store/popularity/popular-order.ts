@@ -20,8 +20,15 @@ export interface PopularPosition {
   productId: string
 }
 
+/** A row of a list as it is read. */
+export interface Listed {
+  values: string[]
+  productId: string
+  json: string
+}
+
 /** A statement that reads rows of a list. */
-export type ListRead = RawBuilder<{ values: string[]; productId: string; json: string }>
+export type ListRead = RawBuilder<Listed>
 
 /** A position that was read from a cursor; undefined when it is no position of a list by this mode. */
 export function positionIn(mode: Mode, productId: string | undefined, values: readonly string[]): PopularPosition | undefined {

@@ -5,9 +5,8 @@ import { DAY_MS, EARLIEST_MS, instantOf, millisecondsOf } from '../../contract/f
 import { type Span, spanOf } from '../../ranking/span.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import type { Queryable } from '../database/connection.ts'
-import { popularRows } from './popular-list.ts'
+import { popularRows, risingRows } from './popular-list.ts'
 import { type PopularPosition, positionIn } from './popular-order.ts'
-import { risingComputedAt } from './rising.ts'
 import { rolledToMsOf } from './roll-up.ts'
 
 interface PopularPage {
@@ -49,16 +48,18 @@ export async function popularPages(db: Queryable, request: PopularRequest, nowMs
   const asOfMs = asOfOf(request, nowMs, pinnedMs)
   const span = await spanOfPage(db, request, { asOfMs, nowMs: pinnedMs })
   const { mode, category_ids: categoryIds, min_interactions: minInteractions, expand, in_stock: inStock } = request
-  // Read before the rows, so that `generated_at` is never later than the rows.
-  const risingAt = mode === 'rising' && span === undefined ? await risingComputedAt(db) : undefined
   // One more tells whether the list goes on.
   const limit = readSizeOf(request.limit) + 1
-  const rows = await popularRows(db, { mode, span, categoryIds, minInteractions, limit, after: start?.after, expand, inStock })
+  const asked = { mode, span, categoryIds, minInteractions, limit, after: start?.after, expand, inStock }
+  const { rows, computedAt } =
+    mode === 'rising' && span === undefined
+      ? await risingRows(db, asked)
+      : { rows: await popularRows(db, asked), computedAt: undefined }
   const meta = {
     mode,
     time_window_days: request.time_window_days ?? null,
     as_of: span?.toMs === undefined ? null : instantOf(span.toMs),
-    generated_at: instantOf(risingAt?.getTime() ?? nowMs),
+    generated_at: instantOf(computedAt?.getTime() ?? nowMs),
   }
   return (count) => {
     const shown = rows.slice(0, count)

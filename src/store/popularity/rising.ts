@@ -88,9 +88,3 @@ export async function isRisingDue(db: Queryable): Promise<boolean> {
     ) as "isDue"`.execute(db)
   return onlyRow(result).isDue
 }
-
-/** When rising was last computed; undefined before the first time. */
-export async function risingComputedAt(db: Queryable): Promise<Date | undefined> {
-  const { rows } = await sql<{ at: Date }>`select computed_at as at from product_rising_run`.execute(db)
-  return rows[0]?.at
-}
