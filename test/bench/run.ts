@@ -50,12 +50,14 @@ import { stalled } from './rows/stalled.bench.ts'
 import { startMemory } from './rows/start-memory.bench.ts'
 import { top } from './rows/top.bench.ts'
 import { track } from './rows/track.bench.ts'
+import { wal } from './rows/wal.bench.ts'
 import { windows } from './rows/windows.bench.ts'
 
 /** Every row by its name. A quick run shows that a row works; its numbers do not go into docs/benchmarks.md. */
 const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult>> = {
   ingest,
   bytes,
+  wal,
   singles,
   track,
   'live-memory': liveMemory,

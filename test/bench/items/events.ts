@@ -34,13 +34,13 @@ export function dayOfTraffic(count: number, seed = 1): Item[] {
   return Array.from({ length: count }, (_, index) => next(startMs + Math.floor((index / count) * DAY_MS)))
 }
 
-/** Makes events, each at the given time: products by Zipf(1), shoppers uniform, ids of up to 8 characters, no metadata. */
-export function traffic(seed = 1): (occurredAtMs: number) => Item {
+/** Makes events, each at the given time: 50,000 products by Zipf(1), shoppers uniform, ids of up to 8 characters, no metadata. */
+export function traffic(seed = 1, productCount = PRODUCTS): (occurredAtMs: number) => Item {
   const random = mulberry32(seed)
-  const products = ids('p', PRODUCTS, random)
+  const products = ids('p', productCount, random)
   const shoppers = ids('u', SHOPPERS, random)
   const types = Object.entries(MIX).flatMap(([type, share]) => Array.from({ length: share }, () => type))
-  const popularity = zipf(PRODUCTS)
+  const popularity = zipf(productCount)
   const idBytes = new Uint8Array(10)
   return (occurredAtMs) => {
     for (let place = 0; place < idBytes.length; place++) idBytes[place] = random() * 256

@@ -1,17 +1,14 @@
 import { sql } from 'kysely'
-import { callOf } from '../../../src/store/log/call.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
-import { countBatch } from '../../../src/store/popularity/counting.ts'
-import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import { useEventTypeCodes, ingestCoded } from '../rivals/coded-layout.ts'
-import { chunksOf, dayOfTraffic, type Item, rowOf } from '../items/events.ts'
+import { ingestGroup } from '../ingest/ingest-group.ts'
+import { chunksOf, dayOfTraffic, type Item } from '../items/events.ts'
 import { relationSizes, totalBytes } from '../measure/relation-sizes.ts'
 import { printTable } from '../measure/table.ts'
-import { recordBatch } from '../../harness/items/events.ts'
 
 const EVENTS = { full: 1_000_000, quick: 100_000 }
 const BATCH_EVENTS = 1_000
@@ -29,7 +26,7 @@ interface Layout {
 }
 
 const LAYOUTS: Layout[] = [
-  { name: 'sql/', prepare: async () => undefined, ingest: ingestPresent },
+  { name: 'sql/', prepare: async () => undefined, ingest: ingestGroup },
   { name: 'event types as numbers', prepare: useEventTypeCodes, ingest: ingestCoded },
 ]
 
@@ -70,15 +67,6 @@ async function fill(db: Database, layout: Layout, items: readonly Item[]): Promi
     asWritten: bytes / items.length,
     vacuumed: (vacuumed.get(`${table} ${part}`) ?? 0) / items.length,
   }))
-}
-
-async function ingestPresent(db: Database, batches: readonly (readonly Item[])[], name: string): Promise<void> {
-  const recorded = []
-  for (const [index, items] of batches.entries()) {
-    recorded.push(await recordBatch(db, callOf(`${name}.${index}`, Buffer.from(name)), items.map(rowOf), []))
-  }
-  const [first] = recorded
-  if (first !== undefined) await Promise.all([countBatch(db, first), feedBatch(db, first)])
 }
 
 function claimsOf([present, rival]: readonly ReturnType<typeof report>[], events: number): Claim[] {

@@ -1,0 +1,122 @@
+import { sql } from 'kysely'
+import type { Database } from '../../../src/store/database/connection.ts'
+import { onlyRow } from '../../../src/store/database/rows.ts'
+import { HOUR_MS } from '../../../src/contract/fields/time.ts'
+import { createDatabase } from '../../harness/servers/database.ts'
+import { ingestGroup } from '../ingest/ingest-group.ts'
+import { chunksOf, dayOfTraffic, type Item, traffic } from '../items/events.ts'
+import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { relationSizes, totalBytes } from '../measure/relation-sizes.ts'
+import { walBytesBetween, walPlace } from '../measure/wal-bytes.ts'
+import { startBenchPostgres } from '../servers/bench-postgres.ts'
+import { withParts } from '../servers/bench-stack.ts'
+
+const EVENTS = { full: 1_000_000, quick: 50_000 }
+const SMALL = { full: 108_000, quick: 10_000 }
+/** Of so many, 108,000 events are about some 15,300. */
+const SMALL_PRODUCTS = 24_700
+const BATCH_EVENTS = 1_000
+const GROUP_BATCHES = 8
+/** The recent events of shoppers are another copy of the log, and have lines of their own. */
+const APART = ['shopper_recent']
+const CHANGED = ['product_popularity', 'product_hour', 'shopper_product']
+
+interface Ingested {
+  events: number
+  products: number
+  wal: number
+  walApart: number
+  /** Bytes per event of each table with its indexes, and of what `vacuum full` leaves of those that change. */
+  tables: Map<string, number>
+  vacuumed: Map<string, number>
+}
+
+/** What PostgreSQL writes for an event: into its write-ahead log, and into tables that change. It needs the extension pg_walinspect. */
+export function wal(isQuick: boolean): Promise<RowResult> {
+  const size = isQuick ? 'quick' : 'full'
+  return withParts(async (stopAtEnd) => {
+    const postgres = stopAtEnd(await startBenchPostgres())
+    const day = await ingested(postgres.url, dayOfTraffic(EVENTS[size]))
+    const small = await ingested(postgres.url, smallShop(SMALL[size]))
+    return { claims: [...claimsOfDay(day), ...claimsOfSmallShop(small)], measured: { day: asJson(day), small: asJson(small) } }
+  })
+}
+
+/** An hour of a shop with fewer products. */
+function smallShop(count: number): Item[] {
+  const next = traffic(1, SMALL_PRODUCTS)
+  const startMs = Date.now() - HOUR_MS
+  return Array.from({ length: count }, (_, index) => next(startMs + Math.floor((index / count) * HOUR_MS)))
+}
+
+async function ingested(url: string, items: readonly Item[]): Promise<Ingested> {
+  const { db, drop } = await createDatabase(url)
+  await sql`create extension pg_walinspect`.execute(db)
+  const sum = { total: 0, ofTables: 0 }
+  for (const [index, group] of chunksOf(chunksOf(items, BATCH_EVENTS), GROUP_BATCHES).entries()) {
+    const from = await walPlace(db)
+    await ingestGroup(db, group, `call ${index}`)
+    // At once, because a checkpoint gives the log of before away.
+    const part = await walBytesBetween(db, from, await walPlace(db), APART)
+    sum.total += part.total
+    sum.ofTables += part.ofTables
+  }
+  const tables = await bytesOfTables(db, items.length)
+  for (const table of CHANGED) await vacuumFull(db, table)
+  const vacuumed = await bytesOfTables(db, items.length)
+  const result = await sql<{ products: number }>`select count(*)::int as products from product_popularity`.execute(db)
+  await drop()
+  const walApart = sum.ofTables / items.length
+  return {
+    ...{ events: items.length, products: onlyRow(result).products, tables, vacuumed },
+    ...{ wal: sum.total / items.length - walApart, walApart },
+  }
+}
+
+async function vacuumFull(db: Database, table: string): Promise<void> {
+  await db.connection().execute(async (connection) => {
+    await sql`set statement_timeout = 0`.execute(connection)
+    await sql`vacuum full ${sql.table(table)}`.execute(connection)
+  })
+}
+
+async function bytesOfTables(db: Database, events: number): Promise<Map<string, number>> {
+  const sizes = await relationSizes(db)
+  const of = (table: string) => totalBytes(sizes.filter((size) => size.table === table).map(({ bytes }) => bytes)) / events
+  return new Map([...new Set(sizes.map(({ table }) => table))].map((table) => [table, of(table)]))
+}
+
+function claimsOfDay(day: Ingested): Claim[] {
+  const bloat = (table: string): Claim => ({
+    what: `— ${table} as written ÷ after VACUUM FULL`,
+    measured: day.tables.get(table)! / day.vacuumed.get(table)!,
+    target: { max: 1.3 },
+    detail: `${formatted(day.tables.get(table)!)} and ${formatted(day.vacuumed.get(table)!)} bytes per event, with indexes`,
+  })
+  return [
+    {
+      what: 'write-ahead log per event in batches of 1,000, without recent events of shoppers',
+      ...{ measured: day.wal, unit: 'bytes', target: { max: 850 } },
+      detail: `${day.events.toLocaleString('en')} events of a day, ${GROUP_BATCHES} batches counted at a time, without whole pages`,
+    },
+    { what: '— recent events of shoppers', measured: day.walApart, unit: 'bytes', detail: 'with their key' },
+    ...CHANGED.map(bloat),
+  ]
+}
+
+function claimsOfSmallShop(small: Ingested): Claim[] {
+  const apart = APART.reduce((sum, table) => sum + small.tables.get(table)!, 0)
+  const parts = ['interaction', ...CHANGED].map((table) => `${table} ${formatted(small.tables.get(table)!)}`)
+  return [
+    {
+      what: 'disk per event of a small shop, without recent events of shoppers',
+      ...{ measured: totalBytes([...small.tables.values()]) - apart, unit: 'bytes', target: { max: 420 } },
+      detail: `${small.events.toLocaleString('en')} events of an hour about ${small.products.toLocaleString('en')} products: ${parts.join(', ')}`,
+    },
+    { what: '— recent events of shoppers', measured: apart, unit: 'bytes', detail: 'with their key' },
+  ]
+}
+
+function asJson({ tables, vacuumed, ...numbers }: Ingested): object {
+  return { ...numbers, tables: Object.fromEntries(tables), vacuumed: Object.fromEntries(vacuumed) }
+}
