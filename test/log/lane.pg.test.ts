@@ -84,6 +84,23 @@ test.for(WAYS)(
   },
 )
 
+test.for(WAYS)(
+  '$name: a message that waited for its batch and then finds the lane held comes again, because the holder may have left the batch',
+  async ({ name, take }, { db }) => {
+    const batch = await record(db, [interaction()])
+    const unlock = await held(db, (tx) =>
+      sql`select from interaction_batch where batch_id = ${batch.batchId} for update`.execute(tx),
+    )
+    const taken = take(db, batch)
+    await someoneWaits(db)
+    const release = await held(db, (tx) => tryNamedLocks(tx, [[name, '0 of 1']], 1))
+    await unlock()
+    expect(await taken).toEqual({ batches: 0, events: 0, again: true })
+    await release()
+    expect(await take(db, batch)).toEqual({ batches: 1, events: 1 })
+  },
+)
+
 /** Adds nothing to the sums of a product, as another transaction that counts or feeds it would. */
 const addNothing = (productIds: readonly string[], occurredAt: Date) => async (tx: Queryable) => {
   await sql`insert into product_hour (product_id, hour, event_type, events, decayed)

@@ -43,7 +43,7 @@ export interface Taken extends GroupSize {
   next?: BatchBounds
   /** Batches that PostgreSQL refused or that were locked. */
   left?: BatchBounds[]
-  /** Whether the message must come again later, because a batch waits that the holder of its lane may not look for. */
+  /** Whether the message must come again later, because a batch waits that the holders of its lanes may not look for. */
   again?: true
 }
 
@@ -73,7 +73,8 @@ const WIDE_GROUPS_MAX = 1
  * lane of their own, so that no other batch waits for them.
  *
  * A batch that PostgreSQL refuses is left out from then on, and so is one that another transaction has locked. A message of its own tries it
- * again, which fails alone, or waits for the lock without holding a lane.
+ * again, which fails alone, or waits for the lock without holding a lane. When it then finds a lane held, it comes again later, because the holder may have
+ * left the batch out.
  * @returns LOST when the log does not have the batch.
  */
 export async function takeWaiting(
@@ -89,13 +90,16 @@ export async function takeWaiting(
   const look: Look = { done: work.done, isWide: wide, left: call.left, from: own }
   let taken: GroupSize = NOTHING
   let refusal: { error: unknown } | undefined
+  let wasLocked = false
   let next = state.batch.waiting !== 0n ? state.batch : await firstWaiting(db, look, call.except)
   for (let groups = wide ? WIDE_GROUPS_MAX : GROUPS_MAX + state.lanes; next !== undefined && groups > 0; groups--) {
     const outcome = await takeGroup(db, next, call)
     const isOwn = next.batchId === own.batchId
     if (outcome === LOST && isOwn) return LOST
-    if (outcome === LOCKED && isOwn) await waitForBatch(db, own)
-    else if (outcome === LOCKED) call.left.set(next.batchId, next)
+    if (outcome === LOCKED && isOwn) {
+      wasLocked = true
+      await waitForBatch(db, own)
+    } else if (outcome === LOCKED) call.left.set(next.batchId, next)
     else if (outcome !== LOST && 'error' in outcome) {
       call.left.set(next.batchId, next)
       if (isOwn) refusal = outcome
@@ -110,7 +114,7 @@ export async function takeWaiting(
     ...taken,
     ...(next && { next: boundsOf(next) }),
     ...(call.left.size > 0 && { left: [...call.left.values()].map(boundsOf) }),
-    ...(call.except !== 0n && (await doesOldWait(db, look)) && { again: true }),
+    ...(call.except !== 0n && (wasLocked || (await doesOldWait(db, look))) && { again: true }),
   }
 }
 
