@@ -84,11 +84,11 @@ function eventsOf({ ids, from, to, kinds }: Group): Sql {
 
 /**
  * Those of some slots. Each is counted when its batch was received: the lanes of a batch count it at different times, of which the batch keeps only
- * the last one.
+ * the last one. That time is found by the batch's place, because a join without hashes would compare each event with all batches.
  */
 function eventsInSlots(group: Group, slots: bigint): Sql {
+  const place = sql`array_position(${group.ids}::bigint[], log.batch_id)`
   return sql`
-    select log.*, given.counted_at from (${eventsOf(group)}) log
-      join unnest(${group.ids}::bigint[], ${group.receivedAt}::timestamptz[]) as given(batch_id, counted_at) using (batch_id)
+    select log.*, (${group.receivedAt}::timestamptz[])[${place}] as counted_at from (${eventsOf(group)}) log
     where ${isInSlots(slotsValue(slots), sql`log.product_id`)}`
 }
