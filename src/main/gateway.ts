@@ -10,7 +10,7 @@ import { waitForShutdown } from './shutdown-signal.ts'
 /** More than the 8 s after which a process cuts off requests that trickle in, and what it stops afterwards. */
 const STOP_MS_MAX = 12_000
 
-/** The gateway: this process, or several that share its port. Each answers for all of them what they share. */
+/** The gateway: this process, or several that share its port. Then this one keeps what they share: rates, live events and metrics. */
 const config = readConfig(process.env)
 const log = createLog('gateway', config.LOG_LEVEL)
 const shutdown = waitForShutdown()

@@ -20,8 +20,8 @@ export interface Process {
 
 /**
  * Collects garbage when this process becomes calm after a load. V8 collects when much was allocated, so that what a load needed would stay
- * until the next load: after 30,000 single events a gateway kept 177 MB, and keeps 89. A collection stops the process for 0.1 to 0.2 s,
- * once for each load and every 30 s at most.
+ * until the next load: docs/decisions.md has how much that is. A collection stops the process for 0.1 to 0.2 s, once for each load and every 30 s
+ * at most.
  */
 export function giveBackMemory(): void {
   let last: EventLoopUtilization | undefined
