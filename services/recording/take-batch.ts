@@ -29,8 +29,8 @@ interface Taking {
 /**
  * Counts or feeds the batch of a message, and what else waits. While PostgreSQL is away, Restate repeats the first messages, and further ones are
  * sent again with a delay, because a delayed message holds no place. The message of a lost batch ends here: a further attempt would not find the batch
- * either, and its invocation would be paused and wait for an operator. Batches that it leaves get messages of their own, at most one an hour each
- * but for the one with which the work goes on.
+ * either, and its invocation would be paused and wait for an operator. The batch with which the work goes on gets a message, and so does each batch
+ * that is left, at most one an hour.
  */
 export async function takeBatch(
   deps: Deps,

@@ -10,7 +10,7 @@ export interface Taken {
   endsMs: number
 }
 
-/** What each id (a key, an address) may take in a minute, which begins with the first of it. */
+/** What each id (a key, an address) may take in a minute, which begins when it first takes something. */
 export interface Budgets {
   /** Takes so much, or nothing when less than that is left of `max`. */
   take: (id: string, amount: number, max: number) => Taken | Promise<Taken>
@@ -18,7 +18,7 @@ export interface Budgets {
 }
 
 export interface CountedBudgets extends Budgets {
-  /** Takes up to `wished`, and at least `amount`. */
+  /** Takes as much of `wished` as is left, but nothing when that is less than `amount`. */
   take: (id: string, amount: number, max: number, wished?: number) => Taken
 }
 

@@ -19,8 +19,8 @@ const LEASED_PART = 1 / 16
 const IDS_MAX = 50_000
 
 /**
- * Budgets that several processes share. Each takes parts of them on lease, so all together never take more than a budget has; what is
- * left of the leases of other processes is missing to this one until the minute is over.
+ * Budgets that several processes share. Each takes parts of them on lease, so together they never take more than a budget has. What
+ * other processes have on lease and do not use is missing to this one until the minute is over.
  */
 export function createLeasedBudgets(shared: SharedBudgets, now: () => number = Date.now): Budgets {
   // Without `max`, with which lru-cache makes room for all of them at once.

@@ -11,7 +11,7 @@ const [LEFT_BRACKET, RIGHT_BRACKET] = [0x5b, 0x5d]
 
 export interface Forwarding {
   privacy: Privacy | undefined
-  /** Whether the items are events, of which one without an id is given one. */
+  /** Whether the items are events: an event without an id is given one. */
   needsIds: boolean
 }
 

@@ -197,8 +197,8 @@ interface OpenLane {
 }
 
 /**
- * The lanes that this call did not find held, all or those in which a batch waits: first that of its last group, then from another one for each
- * batch, so that messages begin in different lanes.
+ * The lanes that this call did not find held: all of them, or those in which the batch waits. The lane of its last group comes first. With which of the
+ * others it begins depends on the batch, so that messages begin in different lanes.
  */
 function openLanes({ batchId, waiting }: WaitingBatch, { wide, lanes, lane: last, except }: Call, areAll: boolean): OpenLane[] {
   if (wide) return [{ lane: 0, slots: ALL_SLOTS, name: 'wide' }]

@@ -9,7 +9,7 @@ import { WIDE_MS } from './wide.ts'
 
 /** The most batches of a group. */
 export const GROUP_BATCHES_MAX = 64
-/** How far from the number of its first batch those of a group are. To look at 50,000 waiting batches takes 12 ms, and at 2,000 1 ms. */
+/** How far the numbers of a group's batches are from that of its first one. To look at 50,000 waiting batches takes 12 ms, and at 2,000 1 ms. */
 export const NUMBERS_MAX = 1_000
 
 /** The column that is set when a batch is counted, or fed to the profiles. */
@@ -70,7 +70,7 @@ export interface Look {
 }
 
 /**
- * The waiting batch with the smallest number of which a slot waits that is not one of these. It does not look at all that wait, because it would
+ * The first batch, by its number, in which another slot than these waits. It does not look at all that wait, because it would
  * read the index entries of all batches that were taken since the last vacuum: 100,000 of them, beside an old snapshot, took 89 ms on a busy machine.
  */
 export async function firstWaiting(db: Queryable, look: Look, except: bigint): Promise<WaitingBatch | undefined> {
