@@ -105,7 +105,8 @@ async function leftovers(pids: number[]): Promise<number[]> {
 test('npm start restarts killed processes, and keeps the data after any kind of end', { timeout: 180_000 }, async () => {
   const first = await start()
   expect(first.output()).toContain('Footfall is ready')
-  // The printed commands work.
+  // The printed commands work. They are printed a moment after the first line.
+  await until(async () => first.output().includes('popularity/top'), 10_000)
   const commands = first
     .output()
     .split('\n')

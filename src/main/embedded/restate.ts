@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { arch, platform } from 'node:os'
 import { addressesIn } from '../../ingress/addresses.ts'
+import { RESTATE_MALLOC } from './malloc-settings.ts'
 import { isProcessGone, type OnSpawn, stopProcess } from './process.ts'
 import { StartError } from '../config/start-error.ts'
 import { RESTATE_SOCKETS } from './restate-sockets.ts'
@@ -43,6 +44,7 @@ export async function startRestate(options: EmbeddedRestate, onSpawn: OnSpawn = 
     stdio: ['ignore', options.log, options.log],
     detached: true,
     env: {
+      ...RESTATE_MALLOC,
       ...process.env,
       ...(options.isGuarded === true ? socketSettings(urls) : portSettings(options.ports)),
       RESTATE_LOG_DISABLE_ANSI_CODES: 'true',

@@ -30,6 +30,9 @@ type Part = keyof typeof PARTS
 export async function startMemory(isQuick: boolean): Promise<RowResult> {
   const { events } = isQuick ? QUICK : FULL
   const program = await startProgram()
+  // The start before has written the compiled form of every module, without which processes load the program that strips types.
+  await program.halt()
+  await program.start()
   const load = startLoad()
   try {
     const job = {
