@@ -22,11 +22,11 @@ export interface BenchPostgres {
   stop: () => Promise<void>
 }
 
-/** Starts a PostgreSQL in a temporary folder, with the template of the databases. */
-export async function startBenchPostgres(): Promise<BenchPostgres> {
+/** Starts a PostgreSQL in a temporary folder, with the template of the databases. Rows without a rival may take settings of their own. */
+export async function startBenchPostgres(settings: Record<string, string> = {}): Promise<BenchPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'footfall-bench-'))
   const [port] = (await freePorts(1)) as [number]
-  const options = { folder: join(folder, 'postgres'), port, password: 'bench', settings: BENCH_SETTINGS }
+  const options = { folder: join(folder, 'postgres'), port, password: 'bench', settings: { ...BENCH_SETTINGS, ...settings } }
   const logFile = join(folder, 'postgres.log')
   const child = await startPostgres({ ...options, log: openSync(logFile, 'a') })
   const stop = async () => {
