@@ -1,4 +1,5 @@
 import { CancelledError, type ObjectContext, TerminalError } from '@restatedev/restate-sdk'
+import { addUpWeeks } from '../../src/store/reports/report-block-sums.ts'
 import { bucketByBucket, dirtyRuns, runDue, scheduledRuns } from '../../src/store/reports/report-refresh.ts'
 import type { Deps, Task } from '../handler/deps.ts'
 import { FINAL, finalIfDataError, step } from '../handler/step.ts'
@@ -9,6 +10,8 @@ const QUIET_MS = 20_000
 const NEVER_BUILT_MAX = 12
 /** Then the next slot continues, and begins with the buckets that got events since. */
 const SLOT_MS_MAX = 15_000
+/** Weeks are added up when none of their block was built for this long. */
+const BLOCK_QUIET_MS = 60 * 60_000
 
 export const REFRESH_REPORTS: Task = {
   description: 'rebuilds buckets that got events, 20 to 35 s after the first of them, and builds those that were never built',
@@ -18,7 +21,7 @@ export const REFRESH_REPORTS: Task = {
 }
 
 /**
- * Rebuilds buckets that got events, then builds new ones, until the slot's time is used up. A failure does not stop the others; a
+ * Rebuilds buckets that got events, then builds new ones, until the slot's time is used up, and adds up weeks. A failure does not stop the others; a
  * range that fails for good is tried again bucket by bucket, so that one bad bucket does not hold up its neighbours.
  */
 async function refreshReports({ background }: Deps, ctx: ObjectContext): Promise<void> {
@@ -42,5 +45,6 @@ async function refreshReports({ background }: Deps, ctx: ObjectContext): Promise
     }
     if ((await ctx.date.now()) - startedAt > SLOT_MS_MAX) break
   }
+  await step(ctx, 'add up weeks', () => addUpWeeks(background, BLOCK_QUIET_MS))
   if (failure !== undefined) throw failure
 }

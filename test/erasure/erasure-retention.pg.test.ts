@@ -18,6 +18,10 @@ import { freshPgTest as test } from '../harness/fixtures.ts'
 import { erase, erasureDeps, exported, newTombstones, rowsWith } from '../harness/items/erased.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
 import { newCall } from '../harness/items/payments.ts'
+import { bucketOf, lastDayOf } from '../../src/ranking/bucket.ts'
+import { dayOf } from '../../src/ranking/day.ts'
+import { addUpWeeks } from '../../src/store/reports/report-block-sums.ts'
+import { runDue } from '../../src/store/reports/report-refresh.ts'
 import { analyticsEvent, recordEvents, refreshAll, storedSnapshots } from '../harness/items/recomputed.ts'
 
 const DAYS = 32
@@ -50,6 +54,13 @@ async function populate(db: Database): Promise<NewInteraction[]> {
   return events
 }
 
+/** Builds all weeks of some months, and their blocks. */
+async function addUpBlocks(db: Database): Promise<void> {
+  const days = { from: bucketOf('week', dayOf(ago(260))), to: lastDayOf('week', bucketOf('week', dayOf(ago(0)))) }
+  await runDue(db, randomUUID(), { kind: 'refresh', report: 'top-entities', window: 'week', days })
+  expect(await addUpWeeks(db, 0)).toBeGreaterThanOrEqual(3)
+}
+
 async function profilesOf(db: Database): Promise<unknown[]> {
   const { rows } = await sql`
     select case when shopper_id like '%:erased-%' then 'the person' else replace(shopper_id, ${PERSON}, 'the person') end as shopper,
@@ -68,6 +79,7 @@ async function numbersOf(db: Database): Promise<unknown> {
 for (const order of ['before', 'after'] as const) {
   test(`a person who is erased ${order} a month is dropped is nowhere, and numbers of sealed buckets stay`, async ({ db }) => {
     const events = await populate(db)
+    await addUpBlocks(db)
     const [profiles, numbers] = [await profilesOf(db), await numbersOf(db)]
     if (order === 'after') await dropOldMonths(db, DAYS)
     await erase(db, PERSON)
@@ -79,6 +91,7 @@ for (const order of ['before', 'after'] as const) {
     await sweepRecent(db)
     await refreshAll(db)
     expect(await rowsWith(db, ['ada-lovelace'])).toEqual([])
+    await addUpWeeks(db, 0)
     expect(await exported(db, PERSON)).toEqual([])
     expect(await driftOf(db)).toEqual([])
     expect(await profilesOf(db)).toEqual(profiles)

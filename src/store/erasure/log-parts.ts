@@ -2,6 +2,8 @@ import { sql } from 'kysely'
 import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import { allowLongStatements } from '../database/transaction.ts'
+import { REPORTS_IN_BLOCKS } from '../reports/report-blocks.ts'
+import { takeScopeLock } from '../reports/report-buckets.ts'
 import { PROVIDERS } from '../payments/providers.ts'
 import { firstDayOf, monthsAfter } from './months.ts'
 import { addErased, advance, type ErasureAt } from './run-machine.ts'
@@ -80,11 +82,25 @@ export async function eraseReports(db: Database, at: ErasureAt): Promise<void> {
   })
 }
 
+/** Takes the blocks with the person out of use, under the lock of those who add up blocks. They are added up again from the renamed weeks. */
+async function dropBlocksOf(tx: Queryable, runId: string): Promise<void> {
+  for (const report of REPORTS_IN_BLOCKS) await takeScopeLock(tx, { report, window: 'week' })
+  await sql`
+    with gone as (
+      delete from metric_snapshot m using erasure_shopper s
+      where s.run_id = ${runId}::uuid and m.dimension_value = substr(s.shopper_id, strpos(s.shopper_id, ':') + 1) and m.dimension_key = 'entity' and m.bucket_window = 'block'
+      returning m.report_slug, m.bucket
+    )
+    delete from report_bucket b using gone
+    where b.report_slug = gone.report_slug and b.bucket_window = 'block' and b.bucket = gone.bucket`.execute(tx)
+}
+
 /**
  * Renames the person in the rows of the reports. A bucket with a dirty mark is rebuilt later, and one from before the horizon never. Every
  * other bucket was rebuilt since, so its row is of events after the erasure. Where a bucket has the pseudonym already, the old row goes.
  */
 async function renameEntities(tx: Queryable, runId: string): Promise<number> {
+  await dropBlocksOf(tx, runId)
   const rename = sql`
     select m.report_slug, m.bucket_window, m.bucket, m.metric, m.dimension_value, min(s.pseudonym) as pseudonym from metric_snapshot m join erasure_shopper s
       on s.run_id = ${runId}::uuid and m.dimension_value = substr(s.shopper_id, strpos(s.shopper_id, ':') + 1)

@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
-import { REPORT_SLUGS, WINDOWS } from '../../contract/report.ts'
+import { REPORT_SLUGS, type ReportSlug, WINDOWS } from '../../contract/report.ts'
 import { BUCKET_DAYS, lastDayOf } from '../../ranking/bucket.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import { type Aggregate, compare, exact, type Finding, joined } from './drift.ts'
+import { blocksInUse, builtWeeks, REPORTS_IN_BLOCKS, sumsOfWeeks } from '../reports/report-blocks.ts'
 import { firstWholeBucket, type Scope, snapshotsOf } from '../reports/report-buckets.ts'
 import type { Day } from '../../ranking/day.ts'
 
@@ -26,7 +27,21 @@ export async function snapshotDrift(tx: Queryable, horizon: Date): Promise<Findi
   for (const report of REPORT_SLUGS) {
     for (const window of WINDOWS) findings.push(await scopeDrift(tx, { report, window }, firstWholeBucket(window, horizon)))
   }
+  for (const report of REPORTS_IN_BLOCKS) findings.push(await blockDrift(tx, report))
   return joined(findings)
+}
+
+/** Compares the blocks in use with the sums of the weeks that they stand for, which are proved themselves. */
+function blockDrift(tx: Queryable, report: ReportSlug): Promise<Finding> {
+  const columns = sql`${report} as report_slug, 'block' as bucket_window, bucket, dimension_key, dimension_value, metric, value`
+  const isInUse = sql`bucket in (${blocksInUse(report, builtWeeks(report))})`
+  return compare(tx, {
+    table: 'metric_snapshot',
+    key: KEY,
+    stored: sql`select ${columns} from metric_snapshot where report_slug = ${report} and bucket_window = 'block' and ${isInUse}`,
+    expected: sql`select ${columns} from (${sumsOfWeeks(report, sql`true`)}) week where ${isInUse}`,
+    cells: [exact('value')],
+  })
 }
 
 async function scopeDrift(tx: Queryable, scope: Scope, first: Day): Promise<Finding> {

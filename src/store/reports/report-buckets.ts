@@ -3,6 +3,7 @@ import type { ReportSlug, ReportWindow } from '../../contract/report.ts'
 import { BUCKET_DAYS, bucketOf } from '../../ranking/bucket.ts'
 import type { Queryable } from '../database/connection.ts'
 import { takeNamedLocks } from '../database/locks.ts'
+import { dropBlocks } from './report-blocks.ts'
 import { REPORTS } from './report-definition.ts'
 import { onlyRow } from '../database/rows.ts'
 import { type Day, type Days, dayOf, daysAfter, daysBefore, startOf } from '../../ranking/day.ts'
@@ -39,6 +40,7 @@ export async function rebuildBuckets(tx: Queryable, scope: Scope, days: Days, ru
   // The statements below see the events of each mark that this one deletes. A later mark stays.
   await sql`delete from dirty_mark where ${ofScope} and day between ${from}::date and ${days.to}::date`.execute(tx)
   const deleted = await sql`delete from metric_snapshot where ${ofScope} and ${isBucket}`.execute(tx)
+  if (window === 'week') await dropBlocks(tx, report, { from, to: days.to })
   const builtAt = sql`statement_timestamp()`
   await sql`
     insert into report_bucket (bucket, built_at, run_id, report_slug, bucket_window)

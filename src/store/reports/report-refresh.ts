@@ -3,6 +3,7 @@ import type { RunKind } from '../../contract/recompute-run.ts'
 import { BUCKET_DAYS, bucketOf, bucketsIn, bucketsOf, lastDayOf } from '../../ranking/bucket.ts'
 import type { Queryable, Database } from '../database/connection.ts'
 import { firstKeptBucket, firstWholeBucket, takeScopeLock, rebuildBuckets, type Scope } from './report-buckets.ts'
+import { dropBlocksBefore } from './report-blocks.ts'
 import { audit, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 import { type Day, type Days, daysAfter, daysIn } from '../../ranking/day.ts'
@@ -155,6 +156,7 @@ export async function dropOldBuckets(db: Database): Promise<void> {
       await sql`delete from dirty_mark where ${ofScope} and day < ${first}::date`.execute(tx)
       await sql`delete from metric_snapshot where ${ofScope} and bucket < ${first}::date`.execute(tx)
       await sql`delete from report_bucket where ${ofScope} and bucket < ${first}::date`.execute(tx)
+      if (window === 'week') await dropBlocksBefore(tx, report, first)
       await sql`
         delete from dirty_mark m where ${ofScope} and exists (
           select from dirty_mark o where o.report_slug = m.report_slug and o.bucket_window = m.bucket_window and o.day = m.day

@@ -6,6 +6,7 @@ import { lastDayOf, MONDAY } from '../../ranking/bucket.ts'
 import { dayOf } from '../../ranking/day.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
+import { blockOf, blocksInUse } from './report-blocks.ts'
 import { reportDefinition } from './report-definition.ts'
 import { type ReportQuery, reportQuery } from './report-query.ts'
 
@@ -128,13 +129,14 @@ function linesPerBucket(query: ReportQuery): RawBuilder<unknown> {
 function linesOfTotals(query: ReportQuery): RawBuilder<unknown> {
   const { slug, isRanked, limit, offset } = query
   const order = isRanked ? sql`events desc, name` : sql`name`
+  const windows = isRanked ? (['day', 'week', 'block'] as const) : (['day', 'week'] as const)
   const partsOf = (condition: RawBuilder<unknown>) =>
     sql.join(
-      (['day', 'week'] as const).map(
+      windows.map(
         (window) => sql`
           select dimension_value as name, metric, value from metric_snapshot
           where report_slug = ${slug} and bucket_window = ${sql.lit(window)} and ${isOfValue(query)} and ${condition}
-            and bucket = any(array(select bucket from used where bucket_window = ${sql.lit(window)}))`,
+            and bucket = any(array(select bucket from summand where bucket_window = ${sql.lit(window)}))`,
       ),
       sql` union all `,
     )
@@ -154,10 +156,22 @@ function linesOfTotals(query: ReportQuery): RawBuilder<unknown> {
         select name, sum(value) as events from (${partsOf(sql`metric = 'event_count'`)}) part group by name having sum(value) > 0
       ), ${page}, ${numbersOf(sql`dimension_value = any(array(select name from page))`)}`
     : sql`${numbersOf(sql`true`)}, total as (select name from number where metric = 'event_count' and value > 0), ${page}`
-  return sql`${steps},
+  return sql`${summandsOf(query)}, ${steps},
     line as (
       select null as bucket, name, place, json_object_agg(metric, value) as numbers from page join number using (name)
       group by name, place
+    )`
+}
+
+/** The buckets whose numbers are added up: those that are used, and blocks in place of their weeks. */
+function summandsOf({ slug, isRanked }: ReportQuery): RawBuilder<unknown> {
+  if (!isRanked) return sql`summand as (select bucket, bucket_window from used)`
+  return sql`
+    block as materialized (${blocksInUse(slug, sql`select bucket, built_at from used where bucket_window = 'week'`)}),
+    summand as materialized (
+      select bucket, 'block' as bucket_window from block
+      union all
+      select bucket, bucket_window from used where bucket_window = 'day' or ${blockOf(sql`bucket`)} not in (select bucket from block)
     )`
 }
 

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { DAY_MS } from '../../../src/contract/fields/time.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { makePartitions, monthOf } from '../../../src/store/log/month.ts'
+import { addUpWeeks } from '../../../src/store/reports/report-block-sums.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 
 export interface ReportData {
@@ -43,6 +44,7 @@ export async function storeReportData(db: Database, { events, days, entities }: 
       }
     }
     await sql`drop table bench_cell`.execute(unlimited)
+    while ((await addUpWeeks(unlimited, 0)) > 0);
     await sql`delete from dirty_mark`.execute(unlimited)
     await sql`update report_definition set cache_ttl_seconds = 0`.execute(unlimited)
     await sql`vacuum (analyze)`.execute(unlimited)
