@@ -77,9 +77,9 @@ function reachesLeast(column: string, span: Span): RawBuilder<unknown> {
   return sql`p.${sql.ref(column)} >= (select ${sql.ref(column)} from least)`
 }
 
-/** A little less, because floats that are added in another order differ in their last digits. */
+/** A little less, because floats that are added in another order differ in their last digits, and because trending is rounded to nine decimals. */
 function valueOfLeast(column: string): RawBuilder<unknown> {
-  return sql`(select ${sql.ref(column)} - abs(${sql.ref(column)}) * 1e-9::float8 from least)`
+  return sql`(select ${sql.ref(column)} - abs(${sql.ref(column)}) * 1e-9::float8 - 1e-9::float8 from least)`
 }
 
 /**
