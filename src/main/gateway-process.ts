@@ -34,7 +34,6 @@ import { databaseUrlOf } from './database/database-url.ts'
 import { ingressOf } from './ingress.ts'
 import type { Registry } from './metrics/registry.ts'
 import { createReadiness } from './readiness.ts'
-import { giveBackMemory } from './processes/give-back-memory.ts'
 import { startTracing } from './tracing/start.ts'
 import type { SharedState } from './gateway/shared-state.ts'
 import { refusePublicWithoutKey } from './start-checks.ts'
@@ -159,7 +158,6 @@ export async function startGatewayProcess(
   })
   await gateway.listen({ host: config.GATEWAY_HOST, port: config.GATEWAY_PORT, backlog: CONNECTIONS_WAITING_MAX })
   log.info({ host: hostname(), port: config.GATEWAY_PORT }, 'gateway listens')
-  giveBackMemory()
   return async () => {
     // A server that closes no longer checks for requests that arrive too slowly.
     setTimeout(() => gateway.server.closeAllConnections(), CLOSE_MS_MAX).unref()
