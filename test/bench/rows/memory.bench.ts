@@ -16,7 +16,7 @@ const LOADS = [
   { requestEvents: 1, connections: 256 },
 ]
 const SETTLED_MS_MAX = 900_000
-const MEGABYTES_MAX = 450
+const MEGABYTES_MAX = 480
 
 /** The memory of endpoint and gateway at full ingest load, and its growth. */
 export function memory(isQuick: boolean): Promise<RowResult> {
