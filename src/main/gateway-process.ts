@@ -33,6 +33,7 @@ import { openStandbys } from './database/open-standbys.ts'
 import { databaseUrlOf } from './database/database-url.ts'
 import { ingressOf } from './ingress.ts'
 import type { Registry } from './metrics/registry.ts'
+import { sharedPort } from './processes/shared-port.ts'
 import { createReadiness } from './readiness.ts'
 import { startTracing } from './tracing/start.ts'
 import type { SharedState } from './gateway/shared-state.ts'
@@ -156,7 +157,9 @@ export async function startGatewayProcess(
     isTraced: tracing.isOn,
     log,
   })
-  await gateway.listen({ host: config.GATEWAY_HOST, port: config.GATEWAY_PORT, backlog: CONNECTIONS_WAITING_MAX })
+  const address = { host: config.GATEWAY_HOST, port: config.GATEWAY_PORT }
+  const listening = { ...address, backlog: CONNECTIONS_WAITING_MAX, ...sharedPort() }
+  await gateway.listen(listening)
   log.info({ host: hostname(), port: config.GATEWAY_PORT }, 'gateway listens')
   return async () => {
     // A server that closes no longer checks for requests that arrive too slowly.

@@ -5,6 +5,7 @@ import { createLog } from './log.ts'
 import { sharedRegistry, shareMetrics } from './metrics/processes.ts'
 import { createRegistry } from './metrics/registry.ts'
 import { keepProcesses, READY } from './processes/keep-processes.ts'
+import { requireFreePort } from './processes/shared-port.ts'
 import { waitForShutdown } from './shutdown-signal.ts'
 
 /** More than the 8 s after which a process cuts off requests that trickle in, and what it stops afterwards. */
@@ -16,6 +17,7 @@ const log = createLog('gateway', config.LOG_LEVEL)
 const shutdown = waitForShutdown()
 
 if (cluster.isPrimary && config.GATEWAY_PROCESSES > 1) {
+  await requireFreePort({ host: config.GATEWAY_HOST, port: config.GATEWAY_PORT })
   keepSharedState(config, sharedRegistry())
   const several = { name: 'gateway', count: config.GATEWAY_PROCESSES, stopMsMax: STOP_MS_MAX, log }
   const kept = await Promise.race([keepProcesses(several), shutdown])

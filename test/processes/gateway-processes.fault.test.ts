@@ -60,7 +60,8 @@ test('processes of a gateway share a port, rates, tries, live events and metrics
     tries.push((await asPage(url, { path: '/session', form: { key: 'wrong' } })).location)
   expect(tries.filter((location) => location?.includes('wrong'))).toHaveLength(WRONG_TRIES_MAX)
 
-  const { text: metrics } = await asPage(url, { path: '/metrics', headers: { authorization: `Bearer ${all}` } })
+  const metricsNow = async () => (await asPage(url, { path: '/metrics', headers: { authorization: `Bearer ${all}` } })).text
+  const metrics = await metricsNow()
   const names = metrics.match(/^[a-z_]+(?=[ {])/gm)!
   expect(names.filter((name) => name === 'process_cpu_seconds_total')).toHaveLength(1)
   expect(metrics).toMatch(/^footfall_live_shoppers 4$/m)
@@ -71,7 +72,13 @@ test('processes of a gateway share a port, rates, tries, live events and metrics
   const before = await provedEvents(site)
   const load = startSteadyLoad(url, all)
   await flowing(load)
+  const counted = countedIn(await metricsNow())
+  const asking = askedAllTheTime(url)
+  await asking.answered(100)
   process.kill(pids()[0]!, 'SIGKILL')
+  await asking.answered(100)
+  expect(countedIn(await metricsNow())).toBeGreaterThanOrEqual(counted)
+  expect(await asking.stop()).toEqual([])
   expect(await until(async () => pids().length === PROCESSES + 1, PATIENCE_MS)).toBe(true)
   await flowing(load)
   await endsWhenTold(part)
@@ -80,6 +87,42 @@ test('processes of a gateway share a port, rates, tries, live events and metrics
   expect(failures.filter((failure) => /^Error: \d/.test(failure))).toEqual([])
   expect(await provedEvents(site)).toBeGreaterThanOrEqual(before + accepted)
 })
+
+/** How many requests were counted, of all addresses. */
+function countedIn(metrics: string): number {
+  const counts = [...metrics.matchAll(/^footfall_http_request_duration_seconds_count\{.*\} (\d+)$/gm)]
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0)
+}
+
+/** Requests on connections of their own, some at a time. Those of a process that is killed fail; none may wait for ever. */
+function askedAllTheTime(url: string) {
+  let answers = 0
+  let isStopped = false
+  const late: unknown[] = []
+  const ask = async () => {
+    while (!isStopped) {
+      const answer = await fetch(`${url}/health`, { headers, signal: AbortSignal.timeout(PATIENCE_MS) }).catch(
+        (error: Error) => error,
+      )
+      if (answer instanceof Response) await answer.text()
+      else if (answer.name === 'TimeoutError') late.push(answer)
+      answers++
+    }
+  }
+  const asking = Array.from({ length: 24 }, ask)
+  return {
+    answered: (more: number) => {
+      const enough = answers + more
+      return until(async () => answers >= enough, PATIENCE_MS)
+    },
+    /** @returns the requests that were not answered in time. */
+    stop: async () => {
+      isStopped = true
+      await Promise.all(asking)
+      return late
+    },
+  }
+}
 
 function pidsIn(output: string): number[] {
   return [...output.matchAll(/^.*"pid":(\d+).*gateway listens.*$/gm)].map(([, pid]) => Number(pid))

@@ -13,7 +13,7 @@ import { timelineMetrics } from '../../main/metrics/timeline.ts'
 import { verificationMetrics } from '../../main/metrics/verification.ts'
 import { code, pageOf, plain, tableOf } from './markdown.ts'
 
-const INTRO = `Prometheus scrapes the gateway at \`/metrics\` of its port the service endpoint at \`/metrics\` of \`ENDPOINT_METRICS_PORT\`, and the consumer of Kafka at \`/metrics\` of \`CONSUMER_METRICS_PORT\`; [operating](operating.md#metrics-alerts-dashboard)
+const INTRO = `Prometheus scrapes the gateway at \`/metrics\` of its port, the service endpoint at \`/metrics\` of \`ENDPOINT_METRICS_PORT\`, and the consumer of Kafka at \`/metrics\` of \`CONSUMER_METRICS_PORT\`; [operating](operating.md#metrics-alerts-dashboard)
 has more. Each process also has the \`process_*\` and \`nodejs_*\` metrics that prom-client collects.`
 
 /** Every metric of the gateway, of the service endpoint and of the consumer. */
