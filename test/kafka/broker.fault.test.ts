@@ -245,7 +245,7 @@ describe.skipIf(NO_KAFKA !== undefined)('with a broker', () => {
       // The group is at different steps of letting it in.
       await new Promise((resolve) => setTimeout(resolve, pauseMs))
       await proxy.cut()
-      await expect.poll(() => second.seen.sessions.length, { timeout: 30_000 }).toBeGreaterThan(0)
+      await expect.poll(() => second.seen.sessions.length, { timeout: 100_000 }).toBeGreaterThan(0)
       await proxy.mend()
       await topics.send(sent.slice(20))
       await untilRead(db, topics, 40_000)
