@@ -15,7 +15,8 @@ export function createSchedulesClient(ingress: Ingress, msMax = ANSWER_MS_MAX): 
     const tasks = TASK_NAMES.entries()
     const askInTurn = async () => {
       for (const [place, key] of tasks) {
-        const deadlineMs = Math.max(1, Math.ceil(endsMs - performance.now()))
+        const deadlineMs = Math.ceil(endsMs - performance.now())
+        if (deadlineMs <= 0) throw new DOMException('the schedules were not all answered in time', 'TimeoutError')
         states[place] = await ingress.read(scheduleApi, 'Info', {}, { key, deadlineMs })
       }
     }

@@ -46,7 +46,8 @@ export function metricsOfAll(shared: Registry): MetricsText {
     open.delete(worker.id)
   }
   cluster.on('message', (worker, message: Partial<Answer>) => {
-    if (!Array.isArray(message?.metrics)) return
+    // What a process that has ended counted is in the sums already.
+    if (!Array.isArray(message?.metrics) || worker.isDead()) return
     last.set(worker.id, message.metrics)
     close(worker)
   })
