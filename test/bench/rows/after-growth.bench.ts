@@ -12,9 +12,19 @@ import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 import { recordBatch } from '../../harness/items/events.ts'
 
-const FULL = { large: 5_000_000, small: 100_000, events: 100_000, rounds: 5, min: 0.9 }
-const LONG = { ...FULL, large: 20_000_000, rounds: 3, min: 0.85 }
-const QUICK = { ...FULL, large: 50_000, small: 10_000, events: 10_000, rounds: 1 }
+export interface GrowthSize {
+  /** Events stored in either database. */
+  large: number
+  small: number
+  /** Events sent in each round. */
+  events: number
+  rounds: number
+  /** The least ratio of the rates. */
+  min: number
+}
+
+export const FULL: GrowthSize = { large: 5_000_000, small: 100_000, events: 100_000, rounds: 5, min: 0.9 }
+export const QUICK: GrowthSize = { ...FULL, large: 50_000, small: 10_000, events: 10_000, rounds: 1 }
 const REQUEST_EVENTS = 1_000
 const CONNECTIONS = 32
 const SECONDS_MAX = 600
@@ -30,12 +40,7 @@ export function afterGrowth(isQuick: boolean): Promise<RowResult> {
   return growthOf(isQuick ? QUICK : FULL)
 }
 
-/** The same with the log of a shop of some years, which takes half an hour to fill. */
-export function afterLongGrowth(isQuick: boolean): Promise<RowResult> {
-  return growthOf(isQuick ? QUICK : LONG)
-}
-
-function growthOf(size: typeof FULL): Promise<RowResult> {
+export function growthOf(size: GrowthSize): Promise<RowResult> {
   return withStack(async (stack) => {
     const small = await filledDatabase(stack, size.small)
     const large = await filledDatabase(stack, size.large)
