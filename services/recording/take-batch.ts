@@ -41,13 +41,14 @@ export async function takeBatch(
   const batch = { batchId: message.batch_id, call: message.call }
   const takeBatchOnce = async (): Promise<LeftBatches | undefined> => {
     const { lightEvents } = deps
+    // Only this choice depends on the bounds of the message; the batch itself has those of its events.
+    const isWideBatch = isWide(message)
     const options = {
+      mayBeLeft: !isWideBatch,
       onGroup: (group: GroupSize) => deps.observer.groupCounted(target, group),
       ...(lightEvents !== undefined && { lightEvents }),
     }
     const takeIt = () => take(deps.background, batch, options)
-    // Only this choice depends on the bounds of the message; the batch itself has those of its events.
-    const isWideBatch = isWide(message)
     // Most wide batches wait while a group takes them along. Their messages need no turn.
     if (isWideBatch && (await isTaken(deps.background, batch))) return undefined
     const taken = await (isWideBatch ? deps.countingWide(takeIt) : takeIt())

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import { Kysely, type KyselyConfig, type LogEvent, PostgresDialect, type QueryExecutorProvider } from 'kysely'
 import pg from 'pg'
 import { type Route, routeOver } from './addresses.ts'
 import { cancellingClients } from './cancelling-clients.ts'
+import { comesOften, isSelect, prepare } from './prepared.ts'
 import { clientOn, connectionToPrimary } from './primary.ts'
 import { UnavailableError } from './unavailable-error.ts'
 
@@ -52,8 +52,8 @@ export interface ConnectOptions {
   /** Longest statement; 0 for no limit. */
   statementMsMax?: number
   /**
-   * For many short reads at once: each select is parsed and planned once per connection. No select runs in parallel workers or
-   * is compiled, and the planner takes pages to be in memory or on an SSD.
+   * For many short reads at once: each select is parsed and planned once per connection, and not only statements that come often. No select runs in
+   * parallel workers or is compiled, and the planner takes pages to be in memory or on an SSD.
    */
   prepares?: boolean
   /** Called when an idle connection breaks; the pool replaces it. */
@@ -87,7 +87,7 @@ export function connect(options: ConnectOptions): Database {
   // The pool handles errors of idle connections only. A connection that breaks between two statements of a transaction would end
   // the process.
   pool.on('connect', (client) => client.on('error', () => undefined))
-  if (options.prepares) pool.on('connect', prepareReads)
+  pool.on('connect', (client) => prepare(client, options.prepares ? isSelect : comesOften))
   const { opened, waited, queried } = options.observer ?? {}
   opened?.(() => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }))
   const cancelling = cancellingClients(clients)
@@ -102,24 +102,6 @@ export function connect(options: ConnectOptions): Database {
     }),
   }
   return new Kysely<unknown>(queried ? { ...config, log: (event) => queried(statementOf(event)) } : config)
-}
-
-/** Names each select, so that PostgreSQL keeps its plan. The top list takes 65 µs of its CPU with this, and 160 µs without. */
-function prepareReads(client: pg.PoolClient): void {
-  const query = client.query.bind(client) as (config: unknown, values?: unknown) => Promise<pg.QueryResult>
-  const queryNamed = (config: unknown, values?: unknown) =>
-    typeof config === 'string' && /^\s*select\b/.test(config)
-      ? query({ name: nameOfStatement(config), text: config, values })
-      : query(config, values)
-  client.query = queryNamed as typeof client.query
-}
-
-const statementNames = new Map<string, string>()
-
-function nameOfStatement(text: string): string {
-  const name = statementNames.get(text) ?? createHash('sha256').update(text).digest('base64url')
-  statementNames.set(text, name)
-  return name
 }
 
 /** Gives a connection of the pool, and measures how long its caller waits for it. A transaction waits once. */

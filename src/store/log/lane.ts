@@ -7,6 +7,7 @@ import { onlyRow } from '../database/rows.ts'
 import { isDataError, isDuplicateKey } from '../database/sql-state.ts'
 import type { BatchBounds, BatchRef } from './batch.ts'
 import { claimGroup, type Group, type GroupSize, LOCKED, NOTHING } from './group.ts'
+import { type Holder, holdFor, leftToHolder, retire } from './holder.ts'
 import {
   doesOldWait,
   type Done,
@@ -52,6 +53,8 @@ export interface TakeOptions {
   onGroup?: (group: GroupSize) => void
   /** While at most so many events wait, a transaction works in all lanes that are free: it is short, and more of them would cost more. */
   lightEvents?: number
+  /** Whether the batch may be left to the message of this process that works in the only lane. Not for a wide batch. */
+  mayBeLeft?: boolean
 }
 
 /** They are counted in about 50 ms. */
@@ -72,6 +75,9 @@ const WIDE_GROUPS_MAX = 1
  * outage. A message whose batch is done looks too, because its first attempt may have died between its transaction and its look. Wide batches have a
  * lane of their own, so that no other batch waits for them.
  *
+ * In one process, and in one lane, a message asks the holder itself instead of PostgreSQL: the holder looks again when it was asked after it had begun to
+ * look. The message ends only when the holder looks for all that the message would have looked for, and has found no lane held by another process.
+ *
  * A batch that PostgreSQL refuses is left out from then on, and so is one that another transaction has locked. A message of its own tries it
  * again, which fails alone, or waits for the lock without holding a lane. When it then finds a lane held, it comes again later, because the holder may have
  * left the batch out.
@@ -81,18 +87,39 @@ export async function takeWaiting(
   db: Database,
   own: BatchRef,
   work: LaneWork,
-  { onGroup = () => undefined, lightEvents = LIGHT_EVENTS }: TakeOptions = {},
+  { onGroup = () => undefined, lightEvents = LIGHT_EVENTS, mayBeLeft = false }: TakeOptions = {},
 ): Promise<Taken | typeof LOST> {
+  if (mayBeLeft && leftToHolder(db, work.name, own)) return { ...NOTHING }
   const state = await stateOf(db, own, work.done)
   if (state === LOST) return LOST
   const wide = isWide(state.batch)
-  const call: Call = { work, wide, lightEvents, lanes: state.lanes, lane: 0, except: 0n, left: new Map() }
+  const call: Call = {
+    db,
+    own,
+    work,
+    wide,
+    lightEvents,
+    lanes: state.lanes,
+    lane: 0,
+    except: 0n,
+    left: new Map(),
+    holder: undefined,
+  }
+  try {
+    return await takeAsHolder(state.batch, call, onGroup)
+  } finally {
+    end(call)
+  }
+}
+
+async function takeAsHolder(first: WaitingBatch, call: Call, onGroup: (group: GroupSize) => void): Promise<Taken | typeof LOST> {
+  const { db, own, work, wide } = call
   const look: Look = { done: work.done, isWide: wide, left: call.left, from: own }
   let taken: GroupSize = NOTHING
   let refusal: { error: unknown } | undefined
   let wasLocked = false
-  let next = state.batch.waiting !== 0n ? state.batch : await firstWaiting(db, look, call.except)
-  for (let groups = wide ? WIDE_GROUPS_MAX : GROUPS_MAX + state.lanes; next !== undefined && groups > 0; groups--) {
+  let next = first.waiting !== 0n ? first : await lookOn(look, call)
+  for (let groups = wide ? WIDE_GROUPS_MAX : GROUPS_MAX + call.lanes; next !== undefined && groups > 0; groups--) {
     const outcome = await takeGroup(db, next, call)
     const isOwn = next.batchId === own.batchId
     if (outcome === LOST && isOwn) return LOST
@@ -107,7 +134,7 @@ export async function takeWaiting(
       taken = { batches: taken.batches + outcome.batches, events: taken.events + outcome.events }
       onGroup(outcome)
     }
-    next = call.except === ALL_SLOTS ? undefined : await firstWaiting(db, look, call.except)
+    next = await lookOn(look, call)
   }
   if (refusal !== undefined) throw refusal.error
   return {
@@ -118,12 +145,40 @@ export async function takeWaiting(
   }
 }
 
+/** The first batch that waits. When none does, no batch is left to this message any more. */
+async function lookOn(look: Look, call: Call): Promise<WaitingBatch | undefined> {
+  for (;;) {
+    if (call.holder !== undefined) call.holder.isAsked = false
+    const found = call.except === ALL_SLOTS ? undefined : await firstWaiting(call.db, look, call.except)
+    if (found !== undefined) return found
+    if (!call.holder?.isAsked || call.except === ALL_SLOTS) {
+      end(call)
+      return undefined
+    }
+  }
+}
+
+/** From now on messages of this process leave their batches to this one, which holds the only lane and has claimed a group. */
+function begin(call: Call): void {
+  const { db, own, work } = call
+  const takes = ({ batchId }: BatchRef) =>
+    call.lanes === 1 && call.except === 0n && !call.left.has(batchId) && BigInt(batchId) >= BigInt(own.batchId)
+  call.holder ??= { takes, isAsked: false }
+  holdFor(db, work.name, call.holder)
+}
+
+function end({ db, work, holder }: Call): void {
+  if (holder !== undefined) retire(db, work.name, holder)
+}
+
 function boundsOf({ batchId, from, to, call }: WaitingBatch): BatchBounds {
   return { batchId, from, to, call }
 }
 
 /** What a call knows of the lanes. */
 interface Call {
+  db: Database
+  own: BatchRef
   work: LaneWork
   wide: boolean
   lightEvents: number
@@ -133,6 +188,8 @@ interface Call {
   /** The slots of the lanes that it found held. */
   except: bigint
   left: Map<string, WaitingBatch>
+  /** Once it has held the only lane. */
+  holder: Holder | undefined
 }
 
 interface Attempt {
@@ -186,6 +243,7 @@ async function takeInLane(tx: Queryable, first: WaitingBatch, call: Call, { othe
   const group = await claimGroup(tx, first, { done: work.done, slots, othersMax, left: call.left })
   if (group === undefined) return NOTHING
   if (group === LOCKED || group === LOST) return group
+  if (lanes === 1 && !call.wide && call.except === 0n) begin(call)
   const sharesRows = work.haveLanesCommonRows === true && lanes > 1
   return work.take(tx, group, isAlone && !sharesRows && !(await isDistributed(tx)))
 }
