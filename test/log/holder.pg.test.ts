@@ -1,14 +1,16 @@
 import { sql } from 'kysely'
-import { expect } from 'vitest'
-import type { Database, Queryable } from '../../src/store/database/connection.ts'
+import { expect, onTestFinished, vi } from 'vitest'
+import { connect, type Database, type Queryable } from '../../src/store/database/connection.ts'
 import { tryNamedLocks } from '../../src/store/database/locks.ts'
 import { backlog } from '../../src/store/log/backlog.ts'
 import type { BatchRef } from '../../src/store/log/batch.ts'
+import { hold, retire } from '../../src/store/log/holder.ts'
 import { LOST } from '../../src/store/log/waiting.ts'
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { changeLanes } from '../../src/store/popularity/lanes.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
+import { onAnswers } from '../harness/answers.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import { held, someoneWaits } from '../harness/held.ts'
 import { interaction, record } from '../harness/items/events.ts'
@@ -53,11 +55,11 @@ test.for(WAYS)('$name: a message leaves its batch to the holder of its process w
 })
 
 test.for(WAYS)(
-  '$name: the holder takes only what it looks for, i.e. no batch with a number below its own',
+  '$name: only batches after its own are left to a holder, and no later attempt of its own message',
   async ({ take }, { db }) => {
     const { own, release, taken } = await holding(db, take)
-    const below = { batchId: String(BigInt(own.batchId) - 1n), call: 'f'.repeat(32) }
-    expect(await take(db, below, { mayBeLeft: true })).toBe(LOST)
+    for (const batchId of [own.batchId, String(BigInt(own.batchId) - 1n)])
+      expect(await take(db, { batchId, call: 'f'.repeat(32) }, { mayBeLeft: true })).toBe(LOST)
     await release()
     await taken
   },
@@ -94,39 +96,113 @@ test.for(WAYS)(
   },
 )
 
-/** The database, whose answers come after `onAnswer` has run. */
-function answeringAfter(db: Database, onAnswer: (text: string) => Promise<void>): Database {
-  const executor = db.getExecutor()
-  const executeQuery: typeof executor.executeQuery = async (query, options) => {
-    const result = await executor.executeQuery(query, options)
-    await onAnswer(query.sql)
-    return result
-  }
-  const late = withMember(executor, 'executeQuery', executeQuery)
-  return withMember(db, 'getExecutor', () => late)
+const HOOKED = 'test hooked'
+
+function hookedPool(database: { url: string }): Database {
+  const pool = connect({ url: database.url, name: HOOKED, connectionsMax: 6 })
+  onTestFinished(() => pool.destroy())
+  return pool
 }
 
-function withMember<T extends object>(target: T, member: keyof T, replacement: unknown): T {
-  return new Proxy(target, {
-    get: (_target, name) => {
-      const value: unknown = name === member ? replacement : Reflect.get(target, name, target)
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value
-    },
-  })
-}
+/** The look for what waits. */
+const isLook = (text: string) => text.includes('order by batch_id limit 1')
 
-test.for(WAYS)('$name: the holder looks again for what was left to it while it looked', async ({ take }, { db }) => {
+test.for(WAYS)('$name: the holder looks again for what was left to it while it looked', async ({ take }, { database, db }) => {
+  const hooked = hookedPool(database)
   const own = await record(db, [interaction()])
   let isHolder = false
   let looks = 0
-  const answering = answeringAfter(db, async (text) => {
-    // The first statement of a message is about its own batch.
-    if (!isHolder || !text.includes('order by batch_id limit 1') || ++looks > 3) return
+  onAnswers(HOOKED, async (text) => {
+    if (!isHolder || !isLook(text) || ++looks > 3) return
     const late = await record(db, [interaction()])
-    expect(await take(answering, late, { mayBeLeft: true })).toEqual(NONE_TAKEN)
+    expect(await take(hooked, late, { mayBeLeft: true })).toEqual(NONE_TAKEN)
   })
-  expect(await take(answering, own, { onGroup: () => void (isHolder = true) })).toEqual({ batches: 4, events: 4 })
+  expect(await take(hooked, own, { onGroup: () => void (isHolder = true) })).toEqual({ batches: 4, events: 4 })
   expect(looks).toBeGreaterThan(3)
+})
+
+test('what is left to a holder while it learns that another process has held the lane is taken', async ({ database, db }) => {
+  const hooked = hookedPool(database)
+  const own = await record(db, [interaction()])
+  let second: BatchRef | undefined
+  let releaseLane: (() => Promise<void>) | undefined
+  let late: BatchRef | undefined
+  let isInHook = false
+  onAnswers(HOOKED, async (text) => {
+    if (isInHook) return
+    isInHook = true
+    if (second === undefined && text.includes('set scored_at')) second = await record(db, [interaction()])
+    else if (second !== undefined && releaseLane === undefined && isLook(text))
+      releaseLane = await held(db, (tx) => tryNamedLocks(tx, [['counting', '0 of 1']], 1))
+    else if (releaseLane !== undefined && late === undefined && text.includes('pg_try_advisory_xact_lock')) {
+      await releaseLane()
+      expect(await countBatch(db, second!)).toEqual({ batches: 1, events: 1 })
+      late = await record(db, [interaction()])
+      expect(await countBatch(hooked, late, { mayBeLeft: true })).toEqual(NONE_TAKEN)
+    }
+    isInHook = false
+  })
+  expect(await countBatch(hooked, own)).toEqual({ batches: 2, events: 2 })
+  expect(late).toBeDefined()
+  expect(await backlog(db)).toMatchObject({ uncountedBatches: 0 })
+})
+
+test('nothing is left to a holder that PostgreSQL does not answer any more', async ({ database, db }) => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const hooked = hookedPool(database)
+  const own = await record(db, [interaction()])
+  const { promise: isSilent, resolve: silence } = Promise.withResolvers<void>()
+  const { promise: answers, resolve: answer } = Promise.withResolvers<void>()
+  onAnswers(HOOKED, async (text) => {
+    if (!text.includes('cell as materialized')) return
+    silence()
+    await answers
+  })
+  const taken = countBatch(hooked, own)
+  await isSilent
+  expect(await countBatch(hooked, UNKNOWN, { mayBeLeft: true })).toEqual(NONE_TAKEN)
+  vi.advanceTimersByTime(2_001)
+  expect(await countBatch(hooked, UNKNOWN, { mayBeLeft: true })).toBe(LOST)
+  answer()
+  expect(await taken).toEqual({ batches: 1, events: 1 })
+})
+
+test('a holder whose batch is locked comes again later, and does not wait while others leave theirs to it', async ({
+  database,
+  db,
+}) => {
+  const hooked = hookedPool(database)
+  await record(db, [interaction()])
+  const own = await record(db, [interaction()])
+  const lockOwn = () =>
+    held(db, (tx: Queryable) => sql`select from interaction_batch where batch_id = ${own.batchId} for update`.execute(tx))
+  const unlock = await lockOwn()
+  let unlockAgain: (() => Promise<void>) | undefined
+  onAnswers(HOOKED, async (text) => {
+    // The wait for the batch has ended.
+    if (unlockAgain === undefined && text.includes('for no key update') && !text.includes('any')) unlockAgain = await lockOwn()
+  })
+  const taken = countBatch(hooked, own)
+  await someoneWaits(db)
+  await unlock()
+  expect(await taken).toMatchObject({ batches: 1, again: true, left: [{ batchId: own.batchId }] })
+  await unlockAgain!()
+  expect(await countBatch(db, own)).toEqual({ batches: 1, events: 1 })
+})
+
+test('a batch that a holder could not take is left to none, so that its message fails alone', async ({ db }) => {
+  await sql`alter table product_hour add constraint no_poison check (product_id <> 'poison')`.execute(db)
+  onTestFinished(async () => void (await sql`alter table product_hour drop constraint no_poison`.execute(db)))
+  const { own, release, taken } = await holding(db, countBatch)
+  const bad = await record(db, [interaction({ refId: 'poison' })])
+  expect(await countBatch(db, bad, { mayBeLeft: true })).toEqual(NONE_TAKEN)
+  await release()
+  expect(await taken).toMatchObject({ batches: 1, left: [{ batchId: bad.batchId }] })
+  const holder = { own, takes: () => true, isAsked: false, answeredMs: performance.now() }
+  hold(db, 'counting', holder)
+  await expect(countBatch(db, bad, { mayBeLeft: true })).rejects.toThrow('no_poison')
+  retire(db, 'counting', holder)
 })
 
 test('of many messages at the same time none leaves its batch to a holder that does not look again', async ({ db }) => {

@@ -15,7 +15,11 @@ test('a connection prepares the statements that come often, and no others', asyn
   expect(rows).toEqual([{ statement: 'with given as (select $1::int as n) select n + 1 as n from given' }])
 })
 
-test('a prepared statement goes on when its table gets a column', async ({ database, db, onTestFinished }) => {
+test('a prepared statement goes on when its table gets a column, and after one error when a column gets another type', async ({
+  database,
+  db,
+  onTestFinished,
+}) => {
   await sql`create table often (a int)`.execute(db)
   onTestFinished(async () => void (await sql`drop table often`.execute(db)))
   const pool = connect({ url: database.url, name: 'test', connectionsMax: 1 })
@@ -24,4 +28,7 @@ test('a prepared statement goes on when its table gets a column', async ({ datab
   for (let times = 0; times < 60; times++) await add(times)
   await sql`alter table often add column b int`.execute(db)
   expect((await add(60)).rows).toEqual([{ a: 60 }])
+  await sql`alter table often alter column a type bigint`.execute(db)
+  await expect(add(61)).rejects.toThrow('cached plan must not change result type')
+  expect((await add(61)).rows).toEqual([{ a: '61' }])
 })

@@ -2,9 +2,9 @@ import { setFlagsFromString } from 'node:v8'
 
 /**
  * Make V8 collect garbage earlier, because it collects late while much memory is free. The endpoint's old generation grows to twice what a collection
- * left: each collection marks all of that, and while it grew by a fifth only, the endpoint took 16.2 µs of CPU for an event in requests of 1,000 in place
- * of 11.7, and 32 MB less memory. Endpoint and gateway leave much garbage that is young: with 16 MiB for it the endpoint takes 20 % less processor for
- * such events than with 4, and 24 MB more memory; the gateway answers 26 % more recommendations, and takes no more memory.
+ * left: when it grows by a fifth only, the endpoint has 32 MB less memory, and needs 40 % more CPU for an event in requests of 1,000, because each
+ * collection marks all that is left. Endpoint and gateway leave much garbage that is young: with 16 MiB for it the endpoint needs 20 % less CPU for
+ * such events than with 4, and has 24 MB more memory; the gateway answers 26 % more recommendations with the same memory.
  */
 export const V8_FLAGS = {
   endpoint: ['--heap-growing-percent=100', '--max-semi-space-size=16'],

@@ -1,13 +1,27 @@
 import { createHash } from 'node:crypto'
 import type pg from 'pg'
 
-/** Names the statements that are chosen, so that PostgreSQL parses them once in each connection and may keep their plans. */
+/** PostgreSQL does not know the statement, or its table has columns of other types than when it was prepared. */
+const STALE_STATES = new Set(['26000', '0A000'])
+
+/**
+ * Names the statements that are chosen, so that PostgreSQL parses them once in each connection and may keep their plans. One that fails because it is
+ * stale gets another name.
+ */
 export function prepare(client: pg.PoolClient, isChosen: (text: string) => boolean): void {
   const query = client.query.bind(client) as (config: unknown, values?: unknown) => Promise<pg.QueryResult>
+  const renamed = new Map<string, number>()
+  const named = async (text: string, values: unknown) => {
+    const times = renamed.get(text) ?? 0
+    try {
+      return await query({ name: `${nameOfStatement(text)}${times || ''}`, text, values })
+    } catch (error) {
+      if (STALE_STATES.has((error as { code?: string }).code ?? '')) renamed.set(text, times + 1)
+      throw error
+    }
+  }
   const queryNamed = (config: unknown, values?: unknown) =>
-    typeof config === 'string' && isChosen(config)
-      ? query({ name: nameOfStatement(config), text: config, values })
-      : query(config, values)
+    typeof config === 'string' && isChosen(config) ? named(config, values) : query(config, values)
   client.query = queryNamed as typeof client.query
 }
 
@@ -19,7 +33,7 @@ export function isSelect(text: string): boolean {
 /** A statement that comes so often within a minute is prepared from then on. */
 const OFTEN = 50
 const OFTEN_MS = 60_000
-/** A connection keeps a prepared statement until it closes, and some of them take 100 kB or more. */
+/** A connection keeps a prepared statement until it closes. Those of the endpoint take 4.5 MB of one with 300 months in the log. */
 const OFTEN_MAX = 100
 let timesOf = new Map<string, number>()
 let timesSinceMs = 0

@@ -3,34 +3,62 @@ import type { BatchRef } from './batch.ts'
 
 /** A message of this process that works in the only lane. */
 export interface Holder {
+  own: BatchRef
   /** Whether it takes a batch when it looks the next time. */
   takes: (batch: BatchRef) => boolean
   /** Whether a message has left its batch to this one since this one last began to look. */
   isAsked: boolean
+  /** When PostgreSQL last answered it, by performance.now(). */
+  answeredMs: number
 }
 
-/** By database, and by what they do. */
-const holders = new WeakMap<Database, Map<string, Holder>>()
+/** Nothing is left to a holder without an answer for so long, because the answer may never come. */
+const SILENT_MS_MAX = 2_000
+/** Of how many batches it is known that a holder could not take them. All of them are forgotten when there are more. */
+const REFUSED_MAX = 1_000
+
+interface Work {
+  holder: Holder | undefined
+  /** Batches that a holder could not take. Their messages try them alone, and fail alone. */
+  refused: Set<string>
+}
+
+const works = new WeakMap<Database, Map<string, Work>>()
+
+function workOf(db: Database, name: string): Work {
+  const ofDatabase = works.get(db) ?? new Map<string, Work>()
+  works.set(db, ofDatabase)
+  const work = ofDatabase.get(name) ?? { holder: undefined, refused: new Set() }
+  ofDatabase.set(name, work)
+  return work
+}
 
 /**
  * Leaves a batch to the message of this process that works in the only lane, which then looks once more before it ends. So most messages of a busy process
- * need no statement.
+ * need no statement. Only batches after its own are left to it: an own one comes again when Restate repeats the message, of which the first attempt may fail.
  * @returns false when there is none that takes it.
  */
-export function leftToHolder(db: Database, work: string, batch: BatchRef): boolean {
-  const holder = holders.get(db)?.get(work)
-  if (holder === undefined || !holder.takes(batch)) return false
+export function leftToHolder(db: Database, name: string, batch: BatchRef): boolean {
+  const { holder, refused } = workOf(db, name)
+  if (holder === undefined || refused.has(batch.batchId) || BigInt(batch.batchId) <= BigInt(holder.own.batchId)) return false
+  if (performance.now() > holder.answeredMs + SILENT_MS_MAX || !holder.takes(batch)) return false
   holder.isAsked = true
   return true
 }
 
-/** From now on batches are left to it. It must look for them, and retire in the same tick in which it knows that it is not asked. */
-export function holdFor(db: Database, work: string, holder: Holder): void {
-  const ofDatabase = holders.get(db) ?? new Map<string, Holder>()
-  holders.set(db, ofDatabase.set(work, holder))
+/** From now on batches are left to it, until it retires, which it does in the tick in which it finds that nothing waits and it is not asked. */
+export function hold(db: Database, name: string, holder: Holder): void {
+  workOf(db, name).holder = holder
 }
 
-export function retire(db: Database, work: string, holder: Holder): void {
-  const ofDatabase = holders.get(db)
-  if (ofDatabase?.get(work) === holder) ofDatabase.delete(work)
+export function retire(db: Database, name: string, holder: Holder): void {
+  const work = workOf(db, name)
+  if (work.holder === holder) work.holder = undefined
+}
+
+/** The batch is left to no holder from now on. */
+export function refuse(db: Database, name: string, { batchId }: BatchRef): void {
+  const { refused } = workOf(db, name)
+  if (refused.size >= REFUSED_MAX) refused.clear()
+  refused.add(batchId)
 }

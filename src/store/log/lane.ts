@@ -7,7 +7,7 @@ import { onlyRow } from '../database/rows.ts'
 import { isDataError, isDuplicateKey } from '../database/sql-state.ts'
 import type { BatchBounds, BatchRef } from './batch.ts'
 import { claimGroup, type Group, type GroupSize, LOCKED, NOTHING } from './group.ts'
-import { type Holder, holdFor, leftToHolder, retire } from './holder.ts'
+import { hold, type Holder, leftToHolder, refuse, retire } from './holder.ts'
 import {
   doesOldWait,
   type Done,
@@ -75,8 +75,9 @@ const WIDE_GROUPS_MAX = 1
  * outage. A message whose batch is done looks too, because its first attempt may have died between its transaction and its look. Wide batches have a
  * lane of their own, so that no other batch waits for them.
  *
- * In one process, and in one lane, a message asks the holder itself instead of PostgreSQL: the holder looks again when it was asked after it had begun to
- * look. The message ends only when the holder looks for all that the message would have looked for, and has found no lane held by another process.
+ * A message whose holder is in the same process asks it directly, without a statement, when there is one lane and the batch is not wide. The holder
+ * looks for all that the message would have looked for, and again when it was asked after it had begun to look. When it finds the lane held by another
+ * process, and was asked since it last looked, it looks and tries once more, because the other one may have looked before.
  *
  * A batch that PostgreSQL refuses is left out from then on, and so is one that another transaction has locked. A message of its own tries it
  * again, which fails alone, or waits for the lock without holding a lane. When it then finds a lane held, it comes again later, because the holder may have
@@ -118,17 +119,21 @@ async function takeAsHolder(first: WaitingBatch, call: Call, onGroup: (group: Gr
   let taken: GroupSize = NOTHING
   let refusal: { error: unknown } | undefined
   let wasLocked = false
+  let comesAgain = false
   let next = first.waiting !== 0n ? first : await lookOn(look, call)
   for (let groups = wide ? WIDE_GROUPS_MAX : GROUPS_MAX + call.lanes; next !== undefined && groups > 0; groups--) {
     const outcome = await takeGroup(db, next, call)
     const isOwn = next.batchId === own.batchId
-    if (outcome === LOST && isOwn) return LOST
-    if (outcome === LOCKED && isOwn) {
+    if (outcome === LOST && isOwn && !call.holder?.isAsked) return LOST
+    if (outcome === LOCKED && isOwn && call.holder === undefined) {
       wasLocked = true
       await waitForBatch(db, own)
-    } else if (outcome === LOCKED) call.left.set(next.batchId, next)
-    else if (outcome !== LOST && 'error' in outcome) {
-      call.left.set(next.batchId, next)
+    } else if (outcome === LOCKED) {
+      leave(next, call)
+      // Others have left their batches to this message, which must not wait for its own.
+      if (isOwn) comesAgain = true
+    } else if (outcome !== LOST && 'error' in outcome) {
+      leave(next, call)
       if (isOwn) refusal = outcome
     } else if (outcome !== LOST && outcome.batches > 0) {
       taken = { batches: taken.batches + outcome.batches, events: taken.events + outcome.events }
@@ -141,17 +146,18 @@ async function takeAsHolder(first: WaitingBatch, call: Call, onGroup: (group: Gr
     ...taken,
     ...(next && { next: boundsOf(next) }),
     ...(call.left.size > 0 && { left: [...call.left.values()].map(boundsOf) }),
-    ...(call.except !== 0n && (wasLocked || (await doesOldWait(db, look))) && { again: true }),
+    ...((comesAgain || (call.except !== 0n && (wasLocked || (await doesOldWait(db, look))))) && { again: true }),
   }
 }
 
 /** The first batch that waits. When none does, no batch is left to this message any more. */
 async function lookOn(look: Look, call: Call): Promise<WaitingBatch | undefined> {
   for (;;) {
-    if (call.holder !== undefined) call.holder.isAsked = false
+    if (call.holder?.isAsked) call.except = 0n
+    if (call.holder !== undefined) Object.assign(call.holder, { isAsked: false, answeredMs: performance.now() })
     const found = call.except === ALL_SLOTS ? undefined : await firstWaiting(call.db, look, call.except)
     if (found !== undefined) return found
-    if (!call.holder?.isAsked || call.except === ALL_SLOTS) {
+    if (!call.holder?.isAsked) {
       end(call)
       return undefined
     }
@@ -161,14 +167,19 @@ async function lookOn(look: Look, call: Call): Promise<WaitingBatch | undefined>
 /** From now on messages of this process leave their batches to this one, which holds the only lane and has claimed a group. */
 function begin(call: Call): void {
   const { db, own, work } = call
-  const takes = ({ batchId }: BatchRef) =>
-    call.lanes === 1 && call.except === 0n && !call.left.has(batchId) && BigInt(batchId) >= BigInt(own.batchId)
-  call.holder ??= { takes, isAsked: false }
-  holdFor(db, work.name, call.holder)
+  const takes = ({ batchId }: BatchRef) => call.lanes === 1 && call.except === 0n && !call.left.has(batchId)
+  call.holder ??= { own, takes, isAsked: false, answeredMs: 0 }
+  call.holder.answeredMs = performance.now()
+  hold(db, work.name, call.holder)
 }
 
 function end({ db, work, holder }: Call): void {
   if (holder !== undefined) retire(db, work.name, holder)
+}
+
+function leave(batch: WaitingBatch, { db, work, left }: Call): void {
+  left.set(batch.batchId, batch)
+  refuse(db, work.name, batch)
 }
 
 function boundsOf({ batchId, from, to, call }: WaitingBatch): BatchBounds {
