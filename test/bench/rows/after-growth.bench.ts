@@ -1,9 +1,12 @@
+import { tmpdir } from 'node:os'
 import { DAY_MS } from '../../../src/contract/fields/time.ts'
+import { loadSettings, machineOf } from '../../../src/main/embedded/postgres-settings.ts'
 import { sql } from 'kysely'
 import { callOf } from '../../../src/store/log/call.ts'
 import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import { createDatabase, type TestDatabase } from '../../harness/servers/database.ts'
+import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { type BenchStack, withStack } from '../servers/bench-stack.ts'
 import { claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { rowOf, traffic } from '../items/events.ts'
@@ -35,33 +38,39 @@ const SENT_BEFORE = 1 / 20
 /** How many batches counting takes along in one statement. */
 const GROUP_BATCHES = 16
 
-/** The cost of a large log: the same ingest into copies of a large and of a small database. */
+/**
+ * The cost of a large log: the same ingest into copies of a large and of a small database. PostgreSQL has the settings of `npm start`, because what fits
+ * into its memory decides about the cost.
+ */
 export function afterGrowth(isQuick: boolean): Promise<RowResult> {
   return growthOf(isQuick ? QUICK : FULL)
 }
 
 export function growthOf(size: GrowthSize): Promise<RowResult> {
-  return withStack(async (stack) => {
-    const small = await filledDatabase(stack, size.small)
-    const large = await filledDatabase(stack, size.large)
-    const way = (copyOf: TestDatabase) => () => {
-      const requestsMax = size.events / REQUEST_EVENTS
-      const job = { connections: CONNECTIONS, secondsMax: SECONDS_MAX, requestEvents: REQUEST_EVENTS, requestsMax }
-      const requestsBefore = (SENT_BEFORE * size.large) / REQUEST_EVENTS
-      return ingestRun(stack, { ...entrancesOf(stack).gateway, ...job }, { copyOf, requestsBefore })
+  const startPostgres = async () => startBenchPostgres(loadSettings(await machineOf(tmpdir())))
+  return withStack((stack) => measure(stack, size), startPostgres)
+}
+
+async function measure(stack: BenchStack, size: GrowthSize): Promise<RowResult> {
+  const small = await filledDatabase(stack, size.small)
+  const large = await filledDatabase(stack, size.large)
+  const way = (copyOf: TestDatabase) => () => {
+    const requestsMax = size.events / REQUEST_EVENTS
+    const job = { connections: CONNECTIONS, secondsMax: SECONDS_MAX, requestEvents: REQUEST_EVENTS, requestsMax }
+    const requestsBefore = (SENT_BEFORE * size.large) / REQUEST_EVENTS
+    return ingestRun(stack, { ...entrancesOf(stack).gateway, ...job }, { copyOf, requestsBefore })
+  }
+  const runs = await interleaved({ small: way(small), large: way(large) }, size.rounds)
+  const claimOf = (rounds: typeof runs) => {
+    const [small, large] = [series(rounds.small, (run) => run.perSecond), series(rounds.large, (run) => run.perSecond)]
+    return {
+      what: `ingest with ${formatted(size.large)} events stored ÷ with ${formatted(size.small)}`,
+      measured: ratioOf(large, small),
+      target: { min: size.min },
+      detail: `${formatted(median(large))} events/s against ${formatted(median(small))}, through the gateway in requests of 1,000`,
     }
-    const runs = await interleaved({ small: way(small), large: way(large) }, size.rounds)
-    const claimOf = (rounds: typeof runs) => {
-      const [small, large] = [series(rounds.small, (run) => run.perSecond), series(rounds.large, (run) => run.perSecond)]
-      return {
-        what: `ingest with ${formatted(size.large)} events stored ÷ with ${formatted(size.small)}`,
-        measured: ratioOf(large, small),
-        target: { min: size.min },
-        detail: `${formatted(median(large))} events/s against ${formatted(median(small))}, through the gateway in requests of 1,000`,
-      }
-    }
-    return { claims: claimsOfRounds(runs, (rounds) => [claimOf(rounds)]), measured: runs }
-  })
+  }
+  return { claims: claimsOfRounds(runs, (rounds) => [claimOf(rounds)]), measured: runs }
 }
 
 /** Fills a database with events that are counted and fed. It has no connections, so that it can be copied. */
