@@ -2,7 +2,7 @@ import { Kysely, type KyselyConfig, type LogEvent, PostgresDialect, type QueryEx
 import pg from 'pg'
 import { type Route, routeOver } from './addresses.ts'
 import { cancellingClients } from './cancelling-clients.ts'
-import { comesOften, isSelect, prepare } from './prepared.ts'
+import { comingOften, isSelect, prepare } from './prepared.ts'
 import { clientOn, connectionToPrimary } from './primary.ts'
 import { UnavailableError } from './unavailable-error.ts'
 
@@ -87,7 +87,8 @@ export function connect(options: ConnectOptions): Database {
   // The pool handles errors of idle connections only. A connection that breaks between two statements of a transaction would end
   // the process.
   pool.on('connect', (client) => client.on('error', () => undefined))
-  pool.on('connect', (client) => prepare(client, options.prepares ? isSelect : comesOften))
+  const isPrepared = options.prepares ? isSelect : comingOften()
+  pool.on('connect', (client) => prepare(client, isPrepared))
   const { opened, waited, queried } = options.observer ?? {}
   opened?.(() => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }))
   const cancelling = cancellingClients(clients)

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type pg from 'pg'
 
 /** PostgreSQL does not know the statement, or its table has columns of other types than when it was prepared. */
@@ -35,26 +35,28 @@ const OFTEN = 50
 const OFTEN_MS = 60_000
 /** A connection keeps a prepared statement until it closes. Those of the endpoint take 4.5 MB of one with 300 months in the log. */
 const OFTEN_MAX = 100
-let timesOf = new Map<string, number>()
-let timesSinceMs = 0
-const often = new Set<string>()
 
-/** Whether a statement comes so often that most of the work for it would be to parse and to plan it. */
-export function comesOften(text: string): boolean {
-  if (often.has(text)) return true
-  if (often.size >= OFTEN_MAX || !/^\s*(?:select|with|insert|update|merge)\b/.test(text)) return false
-  if (performance.now() > timesSinceMs + OFTEN_MS) [timesOf, timesSinceMs] = [new Map(), performance.now()]
-  const times = (timesOf.get(text) ?? 0) + 1
-  timesOf.set(text, times)
-  if (times < OFTEN) return false
-  often.add(text)
-  return true
+/** Tells of each statement of a pool whether it comes so often that most of the work for it would be to parse and to plan it. */
+export function comingOften(): (text: string) => boolean {
+  let timesOf = new Map<string, number>()
+  let sinceMs = -Infinity
+  const often = new Set<string>()
+  return (text) => {
+    if (often.has(text)) return true
+    if (often.size >= OFTEN_MAX || !/^\s*(?:select|with|insert|update|merge)\b/.test(text)) return false
+    if (performance.now() > sinceMs + OFTEN_MS) [timesOf, sinceMs] = [new Map(), performance.now()]
+    const times = (timesOf.get(text) ?? 0) + 1
+    timesOf.set(text, times)
+    if (times < OFTEN) return false
+    often.add(text)
+    return true
+  }
 }
 
 const statementNames = new Map<string, string>()
 
 function nameOfStatement(text: string): string {
-  const name = statementNames.get(text) ?? createHash('sha256').update(text).digest('base64url')
+  const name = statementNames.get(text) ?? hash('sha256', text, 'base64url')
   statementNames.set(text, name)
   return name
 }

@@ -15,7 +15,7 @@ const SQL_IN_FLIGHT = 32
 /** Enough requests in flight for several full flushes of the gateway. */
 const GATEWAY = {
   hundreds: { requestEvents: 100, connections: 64, target: 0.5 },
-  thousands: { requestEvents: 1_000, connections: 32, target: 0.7 },
+  thousands: { requestEvents: 1_000, connections: 32, target: 0.9 },
 }
 
 /** Batches through the gateway, against the same statements on PostgreSQL alone in batches of 1,000. */

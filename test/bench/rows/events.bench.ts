@@ -37,7 +37,7 @@ export function events(isQuick: boolean): Promise<RowResult> {
     const claimOf = ({ sql, gateway }: typeof rates) => ({
       what: `analytics events, requests of ${formatted(REQUEST_EVENTS)}, ${CONNECTIONS} connections: gateway ÷ the same SQL without Restate`,
       measured: ratioOf(gateway, sql),
-      target: { min: 0.6 },
+      target: { min: 0.75 },
       detail: `${formatted(median(gateway))} events/s against ${formatted(median(sql))} over ${SQL_CONNECTIONS} connections`,
     })
     return { claims: claimsOfRounds(rates, (rounds) => [claimOf(rounds)]), measured: rates }

@@ -82,7 +82,7 @@ function report(measured: readonly Rates[]): RowResult {
     medians.map((way) => [way.name, Math.round(way.median), Math.min(...way.rates), Math.max(...way.rates)]),
   )
   const claims = [
-    { ...claimTo(sql, 'the same SQL without Restate'), target: { min: 0.6 } },
+    { ...claimTo(sql, 'the same SQL without Restate'), target: { min: 0.75 } },
     { ...claimTo(bestOf('perRow'), 'one send per row and target'), target: { min: 25 } },
   ]
   const limit: Claim = {
