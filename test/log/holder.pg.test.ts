@@ -9,22 +9,17 @@ import { LOST } from '../../src/store/log/waiting.ts'
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { changeLanes } from '../../src/store/popularity/lanes.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import { onAnswers } from '../harness/answers.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import { held, someoneWaits } from '../harness/held.ts'
 import { interaction, record } from '../harness/items/events.ts'
+import { lockProduct, WAYS } from '../harness/items/lanes.ts'
 import { clear } from '../harness/servers/database.ts'
 
 test.beforeEach(async ({ db }) => {
   await changeLanes(db, 1)
   await clear(db)
 })
-
-const WAYS = [
-  { name: 'counting', take: countBatch },
-  { name: 'feeding', take: feedBatch },
-] as const
 
 const NONE_TAKEN = { batches: 0, events: 0 }
 /** The log has no batch with such a number, so that only a message that asks no statement does not find it lost. */
@@ -34,10 +29,7 @@ const UNKNOWN: BatchRef = { batchId: '9000000000000000000' }
 async function holding(db: Database, take: typeof countBatch) {
   await take(db, await record(db, [interaction({ refId: 'hot' })]))
   const own = await record(db, [interaction({ refId: 'hot' })])
-  const release = await held(db, async (tx: Queryable) => {
-    await sql`select from product_popularity where product_id = 'hot' for update`.execute(tx)
-    await sql`select from shopper_product where product_id = 'hot' for update`.execute(tx)
-  })
+  const release = await held(db, lockProduct('hot'))
   const taken = take(db, own)
   await someoneWaits(db)
   return { own, release, taken }

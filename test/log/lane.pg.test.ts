@@ -11,23 +11,13 @@ import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import { held, someoneWaits } from '../harness/held.ts'
 import { interaction, record } from '../harness/items/events.ts'
+import { lockProduct, WAYS } from '../harness/items/lanes.ts'
 import { clear } from '../harness/servers/database.ts'
 
 test.beforeEach(async ({ db }) => {
   await changeLanes(db, 1)
   await clear(db)
 })
-
-const WAYS = [
-  { name: 'counting', take: countBatch },
-  { name: 'feeding', take: feedBatch },
-] as const
-
-/** Locks the rows of a product, so that a group that has the product begins and does not end. */
-const lockProduct = (productId: string) => async (tx: Queryable) => {
-  await sql`select from product_popularity where product_id = ${productId} for update`.execute(tx)
-  await sql`select from shopper_product where product_id = ${productId} for update`.execute(tx)
-}
 
 test.for(WAYS)(
   '$name: a message that finds the lane held ends at once, and the next one takes its batch',

@@ -4,7 +4,7 @@ import type { Deps } from '../../services/handler/deps.ts'
 import { takeBatch } from '../../services/recording/take-batch.ts'
 import { RecordedBatch } from '../../src/contract/recorded-batch.ts'
 import { LOST } from '../../src/store/log/waiting.ts'
-import type { Taken } from '../../src/store/log/lane.ts'
+import type { Taken } from '../../src/store/log/take-waiting.ts'
 import { TEST_DEPS } from '../harness/servers/deps.ts'
 
 const HOUR_MS = 3_600_000

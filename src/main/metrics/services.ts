@@ -41,7 +41,7 @@ const REJECTIONS = {
 const TARGETS: readonly Target[] = ['popularity', 'profiles']
 const LOST = {
   name: 'footfall_lost_batches_total',
-  help: 'Batches that a message asked to count (popularity) or feed (profiles), and that the log does not have: PostgreSQL lost commits. A message that was left to another one of its process does not ask.',
+  help: 'Batches that a message asked to count (popularity) or feed (profiles), and that the log does not have: PostgreSQL lost commits. A batch that was left to another message of its process is not looked up.',
   label: 'target',
   values: TARGETS,
 }

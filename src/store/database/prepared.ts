@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type pg from 'pg'
 
-/** PostgreSQL does not know the statement, or its table has columns of other types than when it was prepared. */
+/** PostgreSQL does not know the statement, or its rows have other types than when it was prepared. */
 const STALE_STATES = new Set(['26000', '0A000'])
 
 /**
@@ -33,10 +33,10 @@ export function isSelect(text: string): boolean {
 /** A statement that comes so often within a minute is prepared from then on. */
 const OFTEN = 50
 const OFTEN_MS = 60_000
-/** A connection keeps a prepared statement until it closes. Those of the endpoint take 4.5 MB of one with 300 months in the log. */
+/** A connection keeps a prepared statement until it closes. With 300 months in the log, the endpoint's take 4.5 MB in each connection. */
 const OFTEN_MAX = 100
 
-/** Tells of each statement of a pool whether it comes so often that most of the work for it would be to parse and to plan it. */
+/** For one pool: tells whether a statement comes so often that preparing it is worth the memory. */
 export function comingOften(): (text: string) => boolean {
   let timesOf = new Map<string, number>()
   let sinceMs = -Infinity

@@ -35,7 +35,8 @@ function workOf(db: Database, name: string): Work {
 
 /**
  * Leaves a batch to the message of this process that works in the only lane, which then looks once more before it ends. So most messages of a busy process
- * need no statement. Only batches after its own are left to it: an own one comes again when Restate repeats the message, of which the first attempt may fail.
+ * need no statement. Its own batch is not left to it, because Restate may repeat its message, whose first attempt may fail; nor is a batch before its own, because
+ * it does not look as far back as the message of that batch.
  * @returns false when there is none that takes it.
  */
 export function leftToHolder(db: Database, name: string, batch: BatchRef): boolean {
@@ -46,7 +47,7 @@ export function leftToHolder(db: Database, name: string, batch: BatchRef): boole
   return true
 }
 
-/** From now on batches are left to it, until it retires, which it does in the tick in which it finds that nothing waits and it is not asked. */
+/** Batches are left to it from now on. It must retire in the same tick in which it finds that nothing waits and that it was not asked. */
 export function hold(db: Database, name: string, holder: Holder): void {
   workOf(db, name).holder = holder
 }
@@ -56,7 +57,7 @@ export function retire(db: Database, name: string, holder: Holder): void {
   if (work.holder === holder) work.holder = undefined
 }
 
-/** The batch is left to no holder from now on. */
+/** From now on the batch is left to no holder. */
 export function refuse(db: Database, name: string, { batchId }: BatchRef): void {
   const { refused } = workOf(db, name)
   if (refused.size >= REFUSED_MAX) refused.clear()

@@ -7,7 +7,7 @@ import { productEvents } from './product-event.ts'
 import { type Group, type GroupSize, lockToMark, mustHaveMarked, sizeOf } from '../log/group.ts'
 import { isTaken, type LOST } from '../log/waiting.ts'
 import { ALL_SLOTS, isInSlots, slotsValue } from '../log/slots.ts'
-import { type Taken, type TakeOptions, takeWaiting } from '../log/lane.ts'
+import { type Taken, type TakeOptions, takeWaiting } from '../log/take-waiting.ts'
 import { cellsOf, daysOf, addToDay, weighed, scoreOf, trendingOf, countersOf, HOURS, PRODUCTS } from './cells.ts'
 
 type Sql = ReturnType<typeof sql>

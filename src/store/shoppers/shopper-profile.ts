@@ -4,7 +4,7 @@ import type { BatchRef } from '../log/batch.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { type Group, lockToMark, mustHaveMarked, sizeOf } from '../log/group.ts'
 import { isTaken, type LOST } from '../log/waiting.ts'
-import { type Taken, type TakeOptions, takeWaiting } from '../log/lane.ts'
+import { type Taken, type TakeOptions, takeWaiting } from '../log/take-waiting.ts'
 import { insertRecent, shopperEventsOf, shoppersToTrim, trimRecent } from './shopper-recent.ts'
 
 /**
