@@ -17,7 +17,7 @@ export interface ServiceTimes {
 
 /** Measured on two processors; docs/benchmarks.md has the machine. */
 export const MEASURED: ServiceTimes = {
-  ...{ gateway: 6.4, endpoint: 13.1, restate: 5.5, record: 9, count: 22, lane: 1.4, request: 135 },
+  ...{ gateway: 6.3, endpoint: 8.8, restate: 5.3, record: 9, count: 21, lane: 1.4, request: 135 },
   call: { endpoint: 8_300, restate: 6_300, postgres: 4_400 },
 }
 
