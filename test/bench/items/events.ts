@@ -3,7 +3,7 @@ import { DAY_MS, instantOf } from '../../../src/contract/fields/time.ts'
 import { mulberry32, rankOf, shuffled, zipf } from '../../../src/cli/demo/random.ts'
 import type { NewInteraction } from '../../../src/admission/interaction.ts'
 
-const PRODUCTS = 50_000
+export const PRODUCTS = 50_000
 const SHOPPERS = 100_000
 
 /** Event types in thousandths of the traffic: a shop with many views. */
@@ -34,11 +34,15 @@ export function dayOfTraffic(count: number, seed = 1): Item[] {
   return Array.from({ length: count }, (_, index) => next(startMs + Math.floor((index / count) * DAY_MS)))
 }
 
-/** Makes events, each at the given time: 50,000 products by Zipf(1), shoppers uniform, ids of up to 8 characters, no metadata. */
-export function traffic(seed = 1, productCount = PRODUCTS): (occurredAtMs: number) => Item {
-  const random = mulberry32(seed)
-  const products = ids('p', productCount, random)
-  const shoppers = ids('u', SHOPPERS, random)
+/**
+ * Makes events, each at the given time: 50,000 products by Zipf(1), shoppers uniform, ids of up to 8 characters, no metadata. Other visits are other
+ * events of the same products and shoppers.
+ */
+export function traffic(seed = 1, productCount = PRODUCTS, visits = 1): (occurredAtMs: number) => Item {
+  const randomOfShop = mulberry32(seed)
+  const products = ids('p', productCount, randomOfShop)
+  const shoppers = ids('u', SHOPPERS, randomOfShop)
+  const random = mulberry32(seed ^ (visits << 16))
   const types = Object.entries(MIX).flatMap(([type, share]) => Array.from({ length: share }, () => type))
   const popularity = zipf(productCount)
   const idBytes = new Uint8Array(10)

@@ -9,7 +9,7 @@ import { createDatabase, type TestDatabase } from '../../harness/servers/databas
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { type BenchStack, withStack } from '../servers/bench-stack.ts'
 import { claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
-import { rowOf, traffic } from '../items/events.ts'
+import { PRODUCTS, rowOf, traffic } from '../items/events.ts'
 import { entrancesOf, ingestRun } from '../ingest/ingest-run.ts'
 import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
@@ -35,6 +35,8 @@ const SECONDS_MAX = 600
 const EVENTS_PER_DAY = 1_000_000
 /** The share of the stored events that is sent before the clock starts, so that most pages that change have been written since the checkpoint. */
 const SENT_BEFORE = 1 / 20
+/** Events before the run are not those of the run, whose shoppers would otherwise come back to nothing but products that they know. */
+const VISITS_BEFORE = 2
 /** How many batches counting takes along in one statement. */
 const GROUP_BATCHES = 16
 
@@ -77,7 +79,7 @@ async function measure(stack: BenchStack, size: GrowthSize): Promise<RowResult> 
 async function filledDatabase({ postgres }: BenchStack, events: number): Promise<TestDatabase> {
   const database = await createDatabase(postgres.url)
   const { db } = database
-  const next = traffic()
+  const next = traffic(1, PRODUCTS, VISITS_BEFORE)
   const stepMs = DAY_MS / EVENTS_PER_DAY
   const startMs = Date.now() - DAY_MS - events * stepMs
   for (let stored = 0; stored < events;) {
