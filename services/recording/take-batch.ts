@@ -30,7 +30,7 @@ interface Taking {
  * Counts or feeds the batch of a message, and what else waits. While PostgreSQL is away, Restate repeats the first messages, and further ones are
  * sent again with a delay, because a delayed message holds no place. The message of a lost batch ends here: a further attempt would not find the batch
  * either, and its invocation would be paused and wait for an operator. The batch with which the work goes on gets a message, and so does each batch
- * that is left, at most one an hour.
+ * that is left, at most one an hour, and each one that was locked another one later, at most one in ten seconds.
  */
 export async function takeBatch(
   deps: Deps,
@@ -60,12 +60,20 @@ export async function takeBatch(
   const places = deps.waitingCalls.background
   const left = await ctx.run(step, () => places.attempt(ctx.request().id.toString(), takeBatchOnce, () => LEFT))
   if (left === undefined) return
-  if (left === LEFT) return sendAgain(ctx, message, rpc.sendOpts({ delay: AGAIN_MS * (1 + ctx.rand.random()) }))
-  if (left.again) sendAgain(ctx, message, rpc.sendOpts({ delay: AGAIN_MS * (1 + ctx.rand.random()) }))
+  if (left === LEFT) return sendAgain(ctx, message, rpc.sendOpts({ delay: againMs(ctx) }))
+  if (left.again) sendAgain(ctx, message, rpc.sendOpts({ delay: againMs(ctx) }))
   if (left.next !== undefined) sendAgain(ctx, left.next, rpc.sendOpts({}))
-  const hour = Math.floor((await ctx.date.now()) / HOUR_MS)
-  for (const each of left.others)
-    sendAgain(ctx, each, rpc.sendOpts({ idempotencyKey: `left ${target} ${each.batch_id} ${hour}` }))
+  const nowMs = await ctx.date.now()
+  const keyOf = (why: string, each: RecordedBatch, everyMs: number) =>
+    `${why} ${target} ${each.batch_id} ${Math.floor(nowMs / everyMs)}`
+  for (const each of left.others) sendAgain(ctx, each, rpc.sendOpts({ idempotencyKey: keyOf('left', each, HOUR_MS) }))
+  // Comes after every other message that is sent with its key, and so after the last one that found the batch locked.
+  for (const each of left.locked ?? [])
+    sendAgain(ctx, each, rpc.sendOpts({ delay: againMs(ctx), idempotencyKey: keyOf('locked', each, AGAIN_MS) }))
+}
+
+function againMs(ctx: Context): number {
+  return AGAIN_MS * (1 + ctx.rand.random())
 }
 
 /** In the journal in place of nothing, which the step of a message that is done returns. */
@@ -75,14 +83,17 @@ interface LeftBatches {
   /** The batch with which the work goes on. */
   next?: RecordedBatch
   others: RecordedBatch[]
+  /** Absent in the journal of the release before. */
+  locked?: RecordedBatch[]
   /** Whether the message itself comes again later. */
   again?: true
 }
 
 /** @returns undefined when nothing is left. */
-function leftBy({ next, left = [], again }: Taken): LeftBatches | undefined {
-  if (next === undefined && left.length === 0 && !again) return undefined
-  return { ...(next && { next: messageOf(next) }), others: left.map(messageOf), ...(again && { again }) }
+function leftBy({ next, left = [], locked = [], again }: Taken): LeftBatches | undefined {
+  if (next === undefined && left.length === 0 && locked.length === 0 && !again) return undefined
+  const sent = { others: left.map(messageOf), locked: locked.map(messageOf) }
+  return { ...(next && { next: messageOf(next) }), ...sent, ...(again && { again }) }
 }
 
 function messageOf({ batchId, from, to, call }: BatchBounds): RecordedBatch {

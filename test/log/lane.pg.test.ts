@@ -65,7 +65,8 @@ test.for(WAYS)(
     const release = await held(db, (tx) =>
       sql`select from interaction_batch where batch_id = ${locked.batchId} for update`.execute(tx),
     )
-    expect(await take(db, other)).toMatchObject({ batches: 1, left: [{ batchId: locked.batchId, call: locked.call }] })
+    const left = [{ batchId: locked.batchId, call: locked.call }]
+    expect(await take(db, other)).toMatchObject({ batches: 1, left, locked: left })
     const itsOwn = take(db, locked)
     await someoneWaits(db)
     expect(await take(db, await record(db, [interaction()]))).toMatchObject({ batches: 1 })

@@ -57,6 +57,15 @@ test('the batch with which the work goes on is sent at once, and batches that we
   expect(sent[0]![1].idempotencyKey).toBeUndefined()
 })
 
+test('a batch that was locked gets another message later, which comes after all that are sent with its key', async () => {
+  const locked = { batchId: '4', ...BOUNDS }
+  const sent = await sentAfter({ batches: 1, events: 1, left: [locked], locked: [locked] })
+  expect(sent).toMatchObject([
+    [{ batch_id: '4' }, { idempotencyKey: 'left popularity 4 7' }],
+    [{ batch_id: '4' }, { idempotencyKey: `locked popularity 4 ${(7 * HOUR_MS) / 10_000}`, delay: 15_000 }],
+  ])
+})
+
 test('a message that must come again is sent with a delay', async () => {
   const sent = await sentAfter({ batches: 0, events: 0, again: true })
   expect(sent).toEqual([[{ batch_id: '1', ...BOUNDS }, { delay: 15_000 }]])

@@ -14,12 +14,12 @@ export interface Holder {
 
 /** Nothing is left to a holder without an answer for so long, because the answer may never come. */
 const SILENT_MS_MAX = 2_000
-/** Of how many batches it is known that a holder could not take them. All of them are forgotten when there are more. */
+/** How many batches that a holder could not take are remembered. Beyond that, all are forgotten. */
 const REFUSED_MAX = 1_000
 
 interface Work {
   holder: Holder | undefined
-  /** Batches that a holder could not take. Their messages try them alone, and fail alone. */
+  /** Batches that a holder could not take. Their own messages try them, and fail alone. */
   refused: Set<string>
 }
 
@@ -34,9 +34,9 @@ function workOf(db: Database, name: string): Work {
 }
 
 /**
- * Leaves a batch to the message of this process that works in the only lane, which then looks once more before it ends. So most messages of a busy process
- * need no statement. Its own batch is not left to it, because Restate may repeat its message, whose first attempt may fail; nor is a batch before its own, because
- * it does not look as far back as the message of that batch.
+ * Leaves a batch to the message of this process that works in the only lane, which then looks once more before it ends, or passes its work on. So most
+ * messages of a busy process need no statement. A repeated attempt of the holder's own message is not left to it, because the first attempt may still fail;
+ * nor is a batch before its own, because it does not look as far back as the message of that batch.
  * @returns false when there is none that takes it.
  */
 export function leftToHolder(db: Database, name: string, batch: BatchRef): boolean {

@@ -14,6 +14,8 @@ export interface Taken extends GroupSize {
   next?: BatchBounds
   /** Batches that PostgreSQL refused or that were locked. */
   left?: BatchBounds[]
+  /** Those of them that were locked. */
+  locked?: BatchBounds[]
   /** Whether the message must come again later, because a batch waits that the holders of its lanes may not look for. */
   again?: true
 }
@@ -50,8 +52,9 @@ const WIDE_GROUPS_MAX = 1
  * process, and was asked since it last looked, it looks and tries once more, because the other one may have looked before.
  *
  * A batch that PostgreSQL refuses is left out from then on, and so is one that another transaction has locked. A message of its own tries it
- * again, which fails alone, or waits for the lock without holding a lane. When it then finds a lane held, it comes again later, because the holder may have
- * left the batch out.
+ * again, which fails alone, or waits for the lock without holding a lane. When it has waited and then finds a lane held, it comes again later, because the
+ * holder may have left the batch out. A holder that left a locked batch out also has a message come to it some seconds after its own end, when it leaves the
+ * batch out no more: the one that was sent at once may have found a lane held by this holder.
  * @returns LOST when the log does not have the batch.
  */
 export async function takeWaiting(
@@ -88,6 +91,7 @@ async function takeAsHolder(first: WaitingBatch, call: Call, onGroup: (group: Gr
   const look: Look = { done: work.done, isWide: wide, left: call.left, from: own }
   let taken: GroupSize = NOTHING
   let refusal: { error: unknown } | undefined
+  const locked: BatchBounds[] = []
   let wasLocked = false
   let comesAgain = false
   let next = first.waiting !== 0n ? first : await lookOn(look, call)
@@ -100,6 +104,7 @@ async function takeAsHolder(first: WaitingBatch, call: Call, onGroup: (group: Gr
       await waitForBatch(db, own)
     } else if (outcome === LOCKED) {
       leave(next, call)
+      locked.push(boundsOf(next))
       // Others have left their batches to this message, which must not wait for its own.
       if (isOwn) comesAgain = true
     } else if (outcome !== LOST && 'error' in outcome) {
@@ -116,6 +121,7 @@ async function takeAsHolder(first: WaitingBatch, call: Call, onGroup: (group: Gr
     ...taken,
     ...(next && { next: boundsOf(next) }),
     ...(call.left.size > 0 && { left: [...call.left.values()].map(boundsOf) }),
+    ...(locked.length > 0 && { locked }),
     ...((comesAgain || (call.except !== 0n && (wasLocked || (await doesOldWait(db, look))))) && { again: true }),
   }
 }

@@ -35,7 +35,7 @@ const SECONDS_MAX = 600
 const EVENTS_PER_DAY = 1_000_000
 /** The share of the stored events that is sent before the clock starts, so that most pages that change have been written since the checkpoint. */
 const SENT_BEFORE = 1 / 20
-/** Events before the run are not those of the run, whose shoppers would otherwise come back to nothing but products that they know. */
+/** The stored events differ from those of the run. Otherwise every shopper of the run would only return to products that are in its profile. */
 const VISITS_BEFORE = 2
 /** How many batches counting takes along in one statement. */
 const GROUP_BATCHES = 16
