@@ -67,7 +67,7 @@ export async function takeBatch(
   const keyOf = (why: string, each: RecordedBatch, everyMs: number) =>
     `${why} ${target} ${each.batch_id} ${Math.floor(nowMs / everyMs)}`
   for (const each of left.others) sendAgain(ctx, each, rpc.sendOpts({ idempotencyKey: keyOf('left', each, HOUR_MS) }))
-  // Comes after every other message that is sent with its key, and so after the last one that found the batch locked.
+  // A key stands for ten seconds and its message comes at least ten seconds later, so that it comes after every holder that sends with that key has ended.
   for (const each of left.locked ?? [])
     sendAgain(ctx, each, rpc.sendOpts({ delay: againMs(ctx), idempotencyKey: keyOf('locked', each, AGAIN_MS) }))
 }

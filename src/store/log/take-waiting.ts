@@ -53,8 +53,8 @@ const WIDE_GROUPS_MAX = 1
  *
  * A batch that PostgreSQL refuses is left out from then on, and so is one that another transaction has locked. A message of its own tries it
  * again, which fails alone, or waits for the lock without holding a lane. When it has waited and then finds a lane held, it comes again later, because the
- * holder may have left the batch out. A holder that left a locked batch out also has a message come to it some seconds after its own end, when it leaves the
- * batch out no more: the one that was sent at once may have found a lane held by this holder.
+ * holder may have left the batch out. A holder that left a locked batch out also sends that batch a message that comes ten seconds later or more, because the
+ * one that it sends at once may find the lane held by another holder that leaves the batch out too.
  * @returns LOST when the log does not have the batch.
  */
 export async function takeWaiting(
