@@ -1,5 +1,7 @@
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c]
-const [LEFT_BRACE, RIGHT_BRACE, LEFT_BRACKET, RIGHT_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d]
+/** Braces and brackets differ in one bit. */
+const WITHOUT_KIND = 0xdf
+const [LEFT, RIGHT] = [0x5b, 0x5d]
 
 /** Items are inside the list, which is inside the request. */
 const [FIELD_LEVEL, ITEM_LEVEL] = [1, 2]
@@ -17,19 +19,25 @@ export interface CountedItems {
 export function countItems(body: Uint8Array, max: number): CountedItems {
   let level = 0
   let items = 1
-  let isInString = false
   let isAlone = true
   for (let place = 0; place < body.length && items < max; place++) {
     const code = body[place]!
-    if (isInString) {
-      if (code === QUOTE) isInString = false
-      else if (code === BACKSLASH) place++
-    } else if (code === QUOTE) isInString = true
+    if (code === QUOTE) place = endOfText(body, place)
     else if (code === COMMA) {
       if (level === ITEM_LEVEL) items++
       else if (level === FIELD_LEVEL) isAlone = false
-    } else if (code === LEFT_BRACE || code === LEFT_BRACKET) level++
-    else if (code === RIGHT_BRACE || code === RIGHT_BRACKET) level--
+    } else if ((code & WITHOUT_KIND) === LEFT) level++
+    else if ((code & WITHOUT_KIND) === RIGHT) level--
   }
   return { items, isAlone }
+}
+
+/** The place of the quote that ends the text which begins at `start`. */
+function endOfText(body: Uint8Array, start: number): number {
+  for (let place = start + 1; place < body.length; place++) {
+    const code = body[place]!
+    if (code === QUOTE) return place
+    if (code === BACKSLASH) place++
+  }
+  return body.length
 }
