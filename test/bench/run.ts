@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { archive } from './rows/archive.bench.ts'
 import { batches } from './rows/batches.bench.ts'
 import { bytes } from './rows/bytes.bench.ts'
+import { bytesOfMonths } from './rows/bytes-of-months.bench.ts'
 import { catalogSearch } from './rows/catalog-search.bench.ts'
 import { cachedTop } from './rows/cached-top.bench.ts'
 import { type Claim, formatted, printClaims, type RowResult } from './measure/claim.ts'
@@ -58,6 +59,7 @@ import { windows } from './rows/windows.bench.ts'
 const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult>> = {
   ingest,
   bytes,
+  'bytes-of-months': bytesOfMonths,
   wal,
   singles,
   track,

@@ -1,12 +1,20 @@
 import { sql } from 'kysely'
-import type { Database } from '../../../src/store/database/connection.ts'
 import { onlyRow } from '../../../src/store/database/rows.ts'
 import { HOUR_MS } from '../../../src/contract/fields/time.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import { ingestGroup } from '../ingest/ingest-group.ts'
 import { chunksOf, dayOfTraffic, type Item, traffic } from '../items/events.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
-import { relationSizes, totalBytes } from '../measure/relation-sizes.ts'
+import {
+  APART,
+  bloatClaims,
+  bytesApart,
+  bytesOfNewTables,
+  bytesOfOthers,
+  CHANGED,
+  tableBytes,
+  type TableBytes,
+} from '../measure/table-bytes.ts'
 import { walBytesBetween, walPlace } from '../measure/wal-bytes.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
@@ -19,9 +27,6 @@ const BATCH_EVENTS = 1_000
 const GROUP_BATCHES = 8
 /** As `npm start` has it: it decides how large tables become that change. */
 const VACUUM = { autovacuum_naptime: '5s' }
-/** The recent events of shoppers are another copy of the log, and have lines of their own. */
-const APART = ['shopper_recent']
-const CHANGED = ['product_popularity', 'product_hour', 'shopper_product']
 
 interface Ingested {
   events: number
@@ -29,8 +34,8 @@ interface Ingested {
   wal: number
   walApart: number
   /** Bytes per event of each table with its indexes, and of what `vacuum full` leaves of those that change. */
-  tables: Map<string, number>
-  vacuumed: Map<string, number>
+  tables: TableBytes
+  vacuumed: TableBytes
 }
 
 /** What PostgreSQL writes for an event: into its write-ahead log, and into tables that change. It needs the extension pg_walinspect. */
@@ -63,9 +68,8 @@ async function ingested(url: string, items: readonly Item[]): Promise<Ingested> 
     sum.total += part.total
     sum.ofTables += part.ofTables
   }
-  const tables = await bytesOfTables(db, items.length)
-  for (const table of CHANGED) await vacuumFull(db, table)
-  const vacuumed = await bytesOfTables(db, items.length)
+  const tables = await tableBytes(db, items.length)
+  const vacuumed = await bytesOfNewTables(db, items.length)
   const result = await sql<{ products: number }>`select count(*)::int as products from product_popularity`.execute(db)
   await drop()
   const walApart = sum.ofTables / items.length
@@ -75,26 +79,7 @@ async function ingested(url: string, items: readonly Item[]): Promise<Ingested> 
   }
 }
 
-async function vacuumFull(db: Database, table: string): Promise<void> {
-  await db.connection().execute(async (connection) => {
-    await sql`set statement_timeout = 0`.execute(connection)
-    await sql`vacuum full ${sql.table(table)}`.execute(connection)
-  })
-}
-
-async function bytesOfTables(db: Database, events: number): Promise<Map<string, number>> {
-  const sizes = await relationSizes(db)
-  const of = (table: string) => totalBytes(sizes.filter((size) => size.table === table).map(({ bytes }) => bytes)) / events
-  return new Map([...new Set(sizes.map(({ table }) => table))].map((table) => [table, of(table)]))
-}
-
 function claimsOfDay(day: Ingested): Claim[] {
-  const bloat = (table: string): Claim => ({
-    what: `— ${table} as written ÷ after VACUUM FULL`,
-    measured: day.tables.get(table)! / day.vacuumed.get(table)!,
-    target: { max: 1.3 },
-    detail: `${formatted(day.tables.get(table)!)} and ${formatted(day.vacuumed.get(table)!)} bytes per event, with indexes`,
-  })
   return [
     {
       what: 'bytes of write-ahead log per event in batches of 1,000, without recent events of shoppers',
@@ -102,20 +87,19 @@ function claimsOfDay(day: Ingested): Claim[] {
       detail: `${day.events.toLocaleString('en')} events of a day, ${GROUP_BATCHES} batches counted at a time, without whole pages`,
     },
     { what: '— of recent events of shoppers', measured: day.walApart, detail: 'with their key' },
-    ...CHANGED.map(bloat),
+    ...bloatClaims(day.tables, day.vacuumed),
   ]
 }
 
 function claimsOfSmallShop(small: Ingested): Claim[] {
-  const apart = APART.reduce((sum, table) => sum + small.tables.get(table)!, 0)
   const parts = ['interaction', ...CHANGED].map((table) => `${table} ${formatted(small.tables.get(table)!)}`)
   return [
     {
       what: 'bytes of disk per event of a small shop, without recent events of shoppers',
-      ...{ measured: totalBytes([...small.tables.values()]) - apart, target: { max: 420 } },
+      ...{ measured: bytesOfOthers(small.tables), target: { max: 420 } },
       detail: `${small.events.toLocaleString('en')} events of an hour about ${small.products.toLocaleString('en')} products: ${parts.join(', ')}`,
     },
-    { what: '— of recent events of shoppers', measured: apart, detail: 'with their key' },
+    { what: '— of recent events of shoppers', measured: bytesApart(small.tables), detail: 'with their key' },
   ]
 }
 
