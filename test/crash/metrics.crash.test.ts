@@ -80,12 +80,16 @@ async function recorded(round: string): Promise<void> {
 /** Products change while the endpoint dies. @returns whether it died. */
 async function changeAndDie(round: string, death: Death): Promise<boolean> {
   await write(round, [1, 2, 3])
-  const hasDied = await stack.dieDuring(death, async () => {
-    await write(round, [4, 5])
-    await recorded(round)
-    await write(round, [8, 6, 7])
-    await recorded(round)
-  })
+  const hasDied = await stack.dieDuring(
+    death,
+    async () => {
+      await write(round, [4, 5])
+      await recorded(round)
+      await write(round, [8, 6, 7])
+      await recorded(round)
+    },
+    { lateMs: PATIENCE_MS },
+  )
   expect((await PRODUCT_METRIC.prove(stack.db, {} as never)).drift).toEqual([])
   const now = await readStates(stack.db, keysOf(round))
   for (const key of keysOf(round)) {

@@ -57,8 +57,10 @@ async function recomputeAndDie(death: Death): Promise<boolean> {
     await completed(id)
   }
   let progress: unknown
-  const hasDied = await stack.dieDuring(death, recompute, async () => {
-    progress = await progressOf(id)
+  const hasDied = await stack.dieDuring(death, recompute, {
+    onDeath: async () => {
+      progress = await progressOf(id)
+    },
   })
   if (death.point === 'rebuild the buckets') expect(progress).toEqual(['running', death.occurrence * STEP_DAYS])
   expect(await run.Status({})).toMatchObject({ status: 'completed', progress: { done: DAYS, total: DAYS } })

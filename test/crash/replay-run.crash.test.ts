@@ -48,14 +48,10 @@ async function replayAndDie(death: Death): Promise<boolean> {
   const id = randomUUID()
   await reject(id)
   const run = clients.connect({ url: stack.ingressUrl }).client(replayRunApi, id)
-  const hasDied = await stack.dieDuring(
-    death,
-    async () => {
-      await run.Start({ code: 'invalid', set: { ref_type: 'Product' }, actor: 'ada' }, clients.rpc.opts({ idempotencyKey: id }))
-      await completed(id)
-    },
-    async () => undefined,
-  )
+  const hasDied = await stack.dieDuring(death, async () => {
+    await run.Start({ code: 'invalid', set: { ref_type: 'Product' }, actor: 'ada' }, clients.rpc.opts({ idempotencyKey: id }))
+    await completed(id)
+  })
   await proved(id)
   return hasDied
 }

@@ -90,8 +90,10 @@ async function runAndDie(death: Death): Promise<boolean> {
       await run.Start({ actor: 'ada' }, clients.rpc.opts({ idempotencyKey: id }))
       await completed(id)
     },
-    async () => {
-      atDeath = await similarityVersions(stack.db)
+    {
+      onDeath: async () => {
+        atDeath = await similarityVersions(stack.db)
+      },
     },
   )
   if (death.point === 'make a version') expect(atDeath).toEqual(before)

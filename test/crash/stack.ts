@@ -4,6 +4,7 @@ import { closeSync, mkdtempSync, openSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { postgresUrl, startPostgres } from '../../src/main/embedded/postgres.ts'
 import { exitOf, isProcessGone, stopProcess } from '../../src/main/embedded/process.ts'
@@ -119,14 +120,20 @@ export class CrashStack {
   }
 
   /**
-   * Does the work with the endpoint armed, and revives the endpoint if it dies. `onDeath` runs before that.
-   * @returns whether the endpoint died before the work was done.
+   * Does the work with the endpoint armed, and revives the endpoint if it dies. `onDeath` runs before that. An endpoint that works on its own schedule
+   * may reach the point up to `lateMs` after the work.
+   * @returns whether the endpoint died.
    */
-  async dieDuring(death: Death, work: () => Promise<unknown>, onDeath?: () => Promise<void>): Promise<boolean> {
+  async dieDuring(
+    death: Death,
+    work: () => Promise<unknown>,
+    { onDeath, lateMs = 0 }: { onDeath?: () => Promise<void>; lateMs?: number } = {},
+  ): Promise<boolean> {
     const { died } = await this.arm(death)
     const done = work()
-    const afterDeath = died.then(onDeath)
-    const hasDied = (await Promise.race([afterDeath.then(() => true), done.then(() => false)])) || !(await this.#disarm())
+    const dead = died.then(onDeath).then(() => true)
+    const isDeadLater = done.then(() => (lateMs === 0 ? false : Promise.race([dead, sleep(lateMs, false)])))
+    const hasDied = (await Promise.race([dead, isDeadLater])) || !(await this.#disarm())
     if (hasDied) await this.revive('endpoint')
     await done
     return hasDied
