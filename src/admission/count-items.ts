@@ -1,7 +1,7 @@
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c]
-/** Braces and brackets differ in one bit. */
-const WITHOUT_KIND = 0xdf
-const [LEFT, RIGHT] = [0x5b, 0x5d]
+/** A brace without this bit is the bracket of its side. */
+const BRACE_BIT = 0x20
+const [LEFT_BRACKET, RIGHT_BRACKET] = [0x5b, 0x5d]
 
 /** Items are inside the list, which is inside the request. */
 const [FIELD_LEVEL, ITEM_LEVEL] = [1, 2]
@@ -22,18 +22,18 @@ export function countItems(body: Uint8Array, max: number): CountedItems {
   let isAlone = true
   for (let place = 0; place < body.length && items < max; place++) {
     const code = body[place]!
-    if (code === QUOTE) place = endOfText(body, place)
+    if (code === QUOTE) place = endOfString(body, place)
     else if (code === COMMA) {
       if (level === ITEM_LEVEL) items++
       else if (level === FIELD_LEVEL) isAlone = false
-    } else if ((code & WITHOUT_KIND) === LEFT) level++
-    else if ((code & WITHOUT_KIND) === RIGHT) level--
+    } else if ((code & ~BRACE_BIT) === LEFT_BRACKET) level++
+    else if ((code & ~BRACE_BIT) === RIGHT_BRACKET) level--
   }
   return { items, isAlone }
 }
 
-/** The place of the quote that ends the text which begins at `start`. */
-function endOfText(body: Uint8Array, start: number): number {
+/** The place of the quote that ends a string; the body's length without one. */
+function endOfString(body: Uint8Array, start: number): number {
   for (let place = start + 1; place < body.length; place++) {
     const code = body[place]!
     if (code === QUOTE) return place

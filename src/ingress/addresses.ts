@@ -14,6 +14,11 @@ const PAUSE_MS = 100
 const ROUNDS = 2
 /** What a node says of every service in the first seconds after its start, and of one that is not registered. */
 const UNKNOWN_SERVICE = /make sure to register/
+/**
+ * Of every request. Restate sends no redirects, one would take the operator token elsewhere, and `fetch` copies each body once more unless redirects
+ * are errors.
+ */
+const NO_REDIRECT = { redirect: 'error' } as const
 
 /** The places of the addresses that answered last, by the text of all of them. */
 const lastGood = new Map<string, number>()
@@ -42,7 +47,7 @@ export async function fetchFrom(
   { isOneByOne = false }: AskOptions = {},
 ): Promise<Response> {
   const list = addressesIn(addresses)
-  if (list.length === 1) return fetch(`${list[0]}${path}`, init)
+  if (list.length === 1) return fetch(`${list[0]}${path}`, { ...init, ...NO_REDIRECT })
   const ended = new AbortController()
   const signal = init.signal ? AbortSignal.any([ended.signal, init.signal]) : ended.signal
   const first = lastGood.get(addresses) ?? 0
@@ -72,7 +77,7 @@ export async function openFrom(addresses: string, path: string, init: RequestIni
   for (let attempt = 0; ; attempt++) {
     const isLast = attempt === list.length - 1
     try {
-      const answer = await fetch(`${list[(first + attempt) % list.length]}${path}`, init)
+      const answer = await fetch(`${list[(first + attempt) % list.length]}${path}`, { ...init, ...NO_REDIRECT })
       if (isLast || answer.status < 502 || answer.status > 504) return answer
       await answer.body?.cancel()
     } catch (error) {
@@ -142,7 +147,7 @@ class UnservedError extends Error {
 
 /** With its body, because a server may go away before the end of it. @throws UnservedError */
 async function wholeAnswer(url: string, init: RequestInit): Promise<Response> {
-  const answer = await fetch(url, init)
+  const answer = await fetch(url, { ...init, ...NO_REDIRECT })
   const { status, statusText, headers } = answer
   const bytes = await answer.arrayBuffer()
   const whole = new Response(bytes.byteLength === 0 ? null : bytes, { status, statusText, headers })

@@ -147,14 +147,13 @@ export function createIngress({ url, deadlineMs = ANSWER_MS_MAX, operatorToken }
 }
 
 /**
- * How the SDK's client reaches several addresses. It writes the first one before each path, which is taken off again. Redirects are errors, because
- * Restate sends none, and `fetch` copies each body once more when it might have to follow one.
+ * How the SDK's client reaches several addresses. It writes the first one before each path, which is taken off again.
  */
 export function connectionTo(addresses: string): { url: string; fetch: typeof fetch } {
   const url = addressesIn(addresses)[0]!
   return {
     url,
-    fetch: (asked, init) => fetchFrom(addresses, (asked as string).slice(url.length), { ...init, redirect: 'error' }),
+    fetch: (asked, init) => fetchFrom(addresses, (asked as string).slice(url.length), init),
   }
 }
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { countItems } from '../../src/admission/count-items.ts'
 
@@ -14,6 +15,17 @@ test.for(LISTS)('the items of a request are counted: %s', ([, items]) => {
   expect(counted(JSON.stringify({ interactions: items }))).toBe(items.length)
   expect(counted(JSON.stringify({ interactions: items }, null, 2))).toBe(items.length)
   expect(counted(JSON.stringify({ note: 'a,[b', interactions: items }))).toBe(items.length)
+})
+
+test('all items of any list are counted, and whether it is the only field', () => {
+  fc.assert(
+    fc.property(fc.array(fc.jsonValue(), { minLength: 1 }), fc.constantFrom(undefined, 1, '\t'), (items, blanks) => {
+      const alone = Buffer.from(JSON.stringify({ interactions: items }, undefined, blanks))
+      expect(countItems(alone, Infinity)).toEqual({ items: items.length, isAlone: true })
+      const beside = Buffer.from(JSON.stringify({ note: 1, interactions: items }, undefined, blanks))
+      expect(countItems(beside, Infinity)).toEqual({ items: items.length, isAlone: false })
+    }),
+  )
 })
 
 test('the items of a field that comes twice count twice, because both are read', () => {

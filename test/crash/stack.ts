@@ -120,21 +120,24 @@ export class CrashStack {
   }
 
   /**
-   * Does the work with the endpoint armed, and revives the endpoint if it dies. `onDeath` runs before that. An endpoint that works on its own schedule
-   * may reach the point up to `lateMs` after the work.
+   * Does the work with the endpoint armed, and revives the endpoint if it dies; `onDeath` runs before that. After the work it waits up to `waitMs` for
+   * the death, because scheduled tasks may reach the point later.
    * @returns whether the endpoint died.
    */
   async dieDuring(
     death: Death,
     work: () => Promise<unknown>,
-    { onDeath, lateMs = 0 }: { onDeath?: () => Promise<void>; lateMs?: number } = {},
+    { onDeath, waitMs = 0 }: { onDeath?: () => Promise<void>; waitMs?: number } = {},
   ): Promise<boolean> {
     const { died } = await this.arm(death)
     const done = work()
     const dead = died.then(onDeath).then(() => true)
-    const isDeadLater = done.then(() => (lateMs === 0 ? false : Promise.race([dead, sleep(lateMs, false)])))
-    const hasDied = (await Promise.race([dead, isDeadLater])) || !(await this.#disarm())
-    if (hasDied) await this.revive('endpoint')
+    const waited = done.then(() => (waitMs === 0 ? false : Promise.race([dead, sleep(waitMs, false, { ref: false })])))
+    const hasDied = (await Promise.race([dead, waited])) || !(await this.#disarm())
+    if (hasDied) {
+      await dead
+      await this.revive('endpoint')
+    }
     await done
     return hasDied
   }

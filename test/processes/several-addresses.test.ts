@@ -90,6 +90,15 @@ describe('one of several addresses of Restate', () => {
     expect([answer.status, await answer.text(), other.requests.length]).toEqual([404, '{"message":"none"}', 0])
   })
 
+  test('is an error when it redirects, and the address that it names gets nothing', async () => {
+    const other = await startNode()
+    const node = await startNode((_, response) => response.writeHead(308, { location: `${other.url}/x` }).end())
+    const cause = expect.objectContaining({ message: 'unexpected redirect' })
+    await expect(fetchFrom(node.url, '/x')).rejects.toMatchObject({ cause })
+    await expect(fetchFrom(`${node.url},${node.url}`, '/x')).rejects.toMatchObject({ cause })
+    expect(other.requests).toEqual([])
+  })
+
   test('is asked at most twice, and its last answer or error is that of the call', async () => {
     const [a, b] = [
       await startNode((_, response) => response.writeHead(503).end('full')),

@@ -103,8 +103,8 @@ function sentenceOf(error: unknown, { ingressUrl, patienceMs }: SenderOptions): 
   return `Restate at ${ingressUrl} did not answer for ${patienceMs / 1_000} s (${networkReasonOf(error)})`
 }
 
-/** Why a request had no answer: the error code of the connection if there is one. */
+/** Why a request had no answer: the error code of the connection if there is one, or else what `fetch` says. */
 export function networkReasonOf(error: unknown): string {
-  const { cause } = error as { cause?: { code?: string } }
-  return cause?.code ?? (error instanceof Error ? error.message : String(error))
+  const { cause } = error as { cause?: { code?: string; message?: string } }
+  return cause?.code ?? (cause?.message || undefined) ?? (error instanceof Error ? error.message : String(error))
 }

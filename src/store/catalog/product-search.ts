@@ -4,7 +4,7 @@ import type { FoundProduct, SearchOrder, SearchProductsRequest, SearchProductsRe
 import type { Queryable } from '../database/connection.ts'
 import { utc } from '../database/json.ts'
 import { PRODUCT_JSON } from './catalog-product.ts'
-import { allById, BY_ID, byScore, type Found, nearById } from './found-products.ts'
+import { allById, BY_ID, byScore, type FoundId, nextById } from './found-products.ts'
 import { cursorOf, startOf } from './product-search-cursor.ts'
 import { createTermReader, type SearchTerms } from './search-terms.ts'
 
@@ -40,24 +40,11 @@ export function createProductSearch(): ProductSearch {
   }
 }
 
-/** The next products by id; undefined when they are far and all products with frequent words must be found. */
-async function nextById(
-  db: Queryable,
-  request: SearchProductsRequest,
-  terms: SearchTerms,
-  after: string,
-): Promise<Found[] | undefined> {
-  const isByWords = terms.all !== undefined || request.query === undefined
-  const near = isByWords ? await nearById(db, request, terms, after) : undefined
-  if (near !== undefined) return near
-  return terms.isRare || !isByWords ? allById(db, request, terms, after) : undefined
-}
-
 async function answerOf(
   db: Queryable,
   request: SearchProductsRequest,
   { isComplete }: SearchTerms,
-  { order, found }: { order: SearchOrder; found: readonly Found[] },
+  { order, found }: { order: SearchOrder; found: readonly FoundId[] },
 ): Promise<SearchProductsResponse> {
   const shown = found.slice(0, request.limit)
   const last = found.length > request.limit ? shown.at(-1) : undefined
@@ -72,7 +59,7 @@ async function answerOf(
 }
 
 /** Without products that were deleted since they were found. */
-async function productsOf(db: Queryable, found: readonly Found[]): Promise<FoundProduct[]> {
+async function productsOf(db: Queryable, found: readonly FoundId[]): Promise<FoundProduct[]> {
   if (found.length === 0) return []
   const ids = found.map(({ productId }) => productId)
   const { rows } = await sql<{ product: FoundProduct; interactions: FoundProduct['interactions'] }>`

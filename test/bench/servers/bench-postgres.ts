@@ -15,6 +15,9 @@ export const BENCH_SETTINGS = {
   max_connections: '100',
 }
 
+/** As `npm start` has it, because it decides how large changed tables become. */
+export const VACUUM_OF_START = { autovacuum_naptime: '5s' }
+
 export interface BenchPostgres {
   url: string
   pid: number
