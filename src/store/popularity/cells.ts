@@ -41,6 +41,15 @@ export const weighed = sql`
   left join weight w on w.version = r.weights_version and w.event_type = c.event_type
   left join event_type t on t.event_type = c.event_type`
 
+/**
+ * Whether the event type of a cell c is among those that a statement selects. They are an array, because a join is planned as if there were one of them.
+ * For the products of a category (`isOfFew`) it is no condition of the index: PostgreSQL thinks that the index would be searched once for each type, and
+ * reads the hours of all products instead, which takes three times as long.
+ */
+export function isOfTypes(types: ReturnType<typeof sql>, { isOfFew = false } = {}): ReturnType<typeof sql> {
+  return sql`${isOfFew ? sql`(c.event_type || '')` : sql`c.event_type`} = any(array(${types}))`
+}
+
 /** Σ weight of cells c, in millionths. */
 export const scoreOf = sql`sum(coalesce(w.weight_micros, 0) * c.events)::bigint`
 

@@ -3,6 +3,7 @@ import { instantOf } from '../../contract/fields/time.ts'
 import { type Span, spanOf } from '../../ranking/span.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
+import { isOfTypes } from './cells.ts'
 import { rolledToMsOf } from './roll-up.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 
@@ -17,7 +18,11 @@ export const RISING_MIN = 1
  * prediction under a gamma prior of mean 1 (W. DuMouchel, Bayesian data mining in large frequency tables, The American Statistician
  * 53(3), 1999): 3 → 6 events a day is 1.23, 300 → 900 is 2.94. `which` is a condition on the cells c.
  */
-export function risingOf({ instantMs, toMs, lastDayMs, weekBeforeMs, isOfHours }: Span, which = sql`true`): RawBuilder<unknown> {
+export function risingOf(
+  { instantMs, toMs, lastDayMs, weekBeforeMs, isOfHours }: Span,
+  which = sql`true`,
+  options: { isOfFew?: boolean } = {},
+): RawBuilder<unknown> {
   // The current hour is predicted for the part of it that has passed.
   const expectedPart = (instantMs - lastDayMs) / (lastDayMs - weekBeforeMs)
   const sumOf = (condition: RawBuilder<unknown>) => sql`coalesce(sum(c.events) filter (where ${condition}), 0)`
@@ -26,22 +31,22 @@ export function risingOf({ instantMs, toMs, lastDayMs, weekBeforeMs, isOfHours }
       select c.product_id, (${sumOf(sql`c.hour >= ${at(lastDayMs)}`)} + ${PRIOR_EVENTS}::float8)
         / (${sumOf(sql`c.hour < ${at(lastDayMs)}`)} * ${expectedPart}::float8 + ${PRIOR_EVENTS}::float8) as rising_score
       from ${cellsIn({ isOfHours })} c
-      where ${isAttention} and c.hour >= ${at(weekBeforeMs)} and ${toMs === undefined ? sql`true` : sql`c.hour < ${at(toMs)}`} and ${which}
+      where ${isOfTypes(TYPES_OF_ATTENTION, options)} and c.hour >= ${at(weekBeforeMs)} and ${toMs === undefined ? sql`true` : sql`c.hour < ${at(toMs)}`} and ${which}
       group by c.product_id
     ) ratio
     where rising_score > ${sql.lit(RISING_MIN)}`
 }
 
-/** Whether the events of a cell c have a positive weight. An array, because as a join it is planned as if there were one such type. */
-const isAttention = sql`c.event_type = any(array(
-  select w.event_type from popularity_rules r join weight w on w.version = r.weights_version where w.weight_micros > 0))`
+/** Event types with a positive weight. */
+const TYPES_OF_ATTENTION = sql`
+  select w.event_type from popularity_rules r join weight w on w.version = r.weights_version where w.weight_micros > 0`
 
 /** Steps of a statement: `reaching` are the products that would rise by so much with no event in the week before. */
 export function risenTo({ toMs, lastDayMs, isOfHours }: Span, score: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`
     last_day as materialized (
       select c.product_id, c.events from ${cellsIn({ isOfHours })} c
-      where ${isAttention} and c.hour >= ${at(lastDayMs)} and ${toMs === undefined ? sql`true` : sql`c.hour < ${at(toMs)}`}
+      where ${isOfTypes(TYPES_OF_ATTENTION)} and c.hour >= ${at(lastDayMs)} and ${toMs === undefined ? sql`true` : sql`c.hour < ${at(toMs)}`}
     ),
     reaching as materialized (
       select product_id from last_day group by product_id having sum(events) + ${PRIOR_EVENTS}::float8 >= ${score} * ${PRIOR_EVENTS}::float8

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Span } from '../../ranking/span.ts'
 import { utc } from '../database/json.ts'
-import { counterOf, COUNTERS, dayOf, scoreOf, weighed } from './cells.ts'
+import { counterOf, COUNTERS, dayOf, isOfTypes, scoreOf, weighed } from './cells.ts'
 import {
   inCategories,
   type ListRead,
@@ -65,14 +65,15 @@ function stepsToPage(query: PopularQuery, span: Span, isDistributed: boolean): R
 function keysOfSpan({ mode, categoryIds, inStock }: PopularQuery, span: Span, which = sql`true`): RawBuilder<unknown> {
   const isRequested = sql`${inCategories(sql`c.product_id`, categoryIds, inStock)} and ${which}`
   // A rising product has events in the last day, and so in every window.
-  if (mode === 'rising') return risingOf(span, isRequested)
+  const isOfFew = categoryIds !== undefined
+  if (mode === 'rising') return risingOf(span, isRequested, { isOfFew })
   const columns = orderColumns(mode)
   const keys = columns.map((column) => sql`${keyOfSpan(column, span)} as ${sql.ref(column)}`)
   const counters = columns.filter((column) => (COUNTERS as readonly string[]).includes(column))
   const isCounted =
     counters.length === 0
       ? sql`true`
-      : sql`c.event_type = any(array(select event_type from event_type where counter = any(${counters}::text[])))`
+      : isOfTypes(sql`select event_type from event_type where counter = any(${counters}::text[])`, { isOfFew })
   return sql`
     select c.product_id, ${sql.join(keys)} from ${cellsIn(span)} c cross join popularity_rules r ${weighed}
     where ${inSpan(span)} and ${isRequested} and ${isCounted} group by c.product_id`
