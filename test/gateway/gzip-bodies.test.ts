@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { deflateSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -55,6 +56,20 @@ test('identity and an empty encoding are no compression', async () => {
   for (const encoding of ['identity', '']) {
     expect((await post(gateway, Buffer.from(bodyOf(2)), { 'content-encoding': encoding })).status).toBe(200)
   }
+})
+
+test('a byte order mark before the JSON is ignored, compressed or not', async () => {
+  const { gateway, textOf } = await recordingGateway()
+  await using _ = gateway
+  const marked = Buffer.from(`\ufeff${bodyOf(2)}`)
+  for (const [payload, encoding] of [
+    [gzipSync(marked), 'gzip'],
+    [marked, 'identity'],
+  ] as const) {
+    const { status, data } = await post(gateway, payload, { 'content-encoding': encoding })
+    expect([status, data?.accepted]).toEqual([200, 2])
+  }
+  expect(textOf().join('')).not.toContain('\ufeff')
 })
 
 test.each([
@@ -124,18 +139,41 @@ describe('a body that grows', () => {
     }
   })
 
-  test('takes its inflated size of the budget, and gives it back', async () => {
+  test('takes the larger of its two sizes of the budget, and gives it back', async () => {
     const budget = createBodyBudget({ bytesMax: 8 * MIB, clientBytesMax: 8 * MIB })
-    const hold = budget.hold('client', 10)
-    const body = gzipSync(Buffer.alloc(3 * MIB))
-    expect(await inflate(body, { bytesMax: 16 * MIB, hold })).toHaveLength(3 * MIB)
-    expect(budget.held()).toBe(10 + 3 * MIB)
-    await expect(inflate(gzipSync(Buffer.alloc(6 * MIB)), { bytesMax: 16 * MIB, hold })).rejects.toThrow('too much arrives')
+    const inflated = (body: Buffer) => {
+      const hold = budget.hold('client', body.length)
+      return { hold, bytes: inflate(body, { bytesMax: 16 * MIB, hold }) }
+    }
+    const first = inflated(gzipSync(Buffer.alloc(3 * MIB)))
+    expect(await first.bytes).toHaveLength(3 * MIB)
+    expect(budget.held()).toBe(3 * MIB)
     const unsaid = gzipSync(Buffer.alloc(6 * MIB))
     unsaid.writeUInt32LE(0, unsaid.length - 4)
-    await expect(inflate(unsaid, { bytesMax: 16 * MIB, hold })).rejects.toThrow('too much arrives')
-    hold.release()
+    for (const body of [gzipSync(Buffer.alloc(6 * MIB)), unsaid]) {
+      const { hold, bytes } = inflated(body)
+      await expect(bytes).rejects.toThrow('too much arrives')
+      hold.release()
+    }
+    first.hold.release()
     expect(budget.held()).toBe(0)
+  })
+
+  test('fits into the smallest budget when it is the largest body, and is too large beyond it', async () => {
+    const budget = createBodyBudget({ bytesMax: 16 * MIB, clientBytesMax: 16 * MIB })
+    const half = randomBytes(8 * MIB)
+    for (const [zeros, isTooLarge] of [
+      [8 * MIB, false],
+      [8 * MIB + 1, true],
+      [57 * MIB, true],
+    ] as const) {
+      const body = gzipSync(Buffer.concat([half, Buffer.alloc(zeros)]), { level: 1 })
+      const hold = budget.hold('client', body.length)
+      const bytes = inflate(body, { bytesMax: 16 * MIB, hold })
+      if (isTooLarge) await expect(bytes).rejects.toMatchObject({ code: 'too_large' })
+      else expect(await bytes).toHaveLength(16 * MIB)
+      hold.release()
+    }
   })
 
   test('beyond the budget is answered 503, and the room is free afterwards', async () => {

@@ -30,7 +30,7 @@ export type Inflater = (request: FastifyRequest, body: Buffer, limits: InflateLi
 export interface InflateLimits {
   /** The most bytes of the inflated body. */
   bytesMax: number
-  /** What it takes of the budget of bodies, in addition to its compressed bytes. */
+  /** Has the compressed bytes of the budget of bodies, and grows when the inflated ones are more. */
   hold: Hold
 }
 
@@ -51,14 +51,20 @@ export function createInflater(callerOf: (request: FastifyRequest) => string): I
 
 /**
  * Inflates a body, and stops at the first byte beyond a limit. The size in its last bytes is held before. One beyond the limit is not
- * believed: the last bytes of a body that breaks off are any number, and only inflating it tells the two apart.
+ * believed: the last bytes of a body that breaks off are any number, and only inflating it tells the two apart. The budget is taken for the larger of both forms, so
+ * that the largest body fits into the smallest budget; few bodies have both at the same time.
  * @throws DecidedError for a body that is too large, beyond the budget, or no gzip.
  */
 export async function inflate(body: Buffer, { bytesMax, hold }: InflateLimits): Promise<Buffer> {
   if (body.length < GZIP_BYTES_MIN || body.readUInt16BE() !== GZIP_MAGIC) throw notGzip('it has no header of gzip')
   const sizeBytes = body.readUInt32LE(body.length - 4)
-  const statedBytes = sizeBytes > bytesMax ? 0 : sizeBytes
-  hold.grow(statedBytes)
+  let heldBytes = body.length
+  const holdAll = (bytes: number) => {
+    if (bytes <= heldBytes) return
+    hold.grow(bytes - heldBytes)
+    heldBytes = bytes
+  }
+  if (sizeBytes <= bytesMax) holdAll(sizeBytes)
   const parts = createParts()
   const chunkSize = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, sizeBytes + 1))
   const gunzip = createGunzip({ chunkSize })
@@ -67,7 +73,7 @@ export async function inflate(body: Buffer, { bytesMax, hold }: InflateLimits): 
     for await (const chunk of gunzip as AsyncIterable<Buffer>) {
       const length = parts.length() + chunk.length
       if (length > bytesMax) throw tooLarge(bytesMax)
-      hold.grow(Math.min(chunk.length, Math.max(0, length - statedBytes)))
+      holdAll(length)
       parts.add(chunk)
     }
   } catch (error) {

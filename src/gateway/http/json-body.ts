@@ -70,8 +70,10 @@ export function parseJsonBodies(app: FastifyInstance, { bodyTurn, callerOf, ...d
   const budgetOf = budgetFinder(deps.limits)
   const inflate = createInflater(callerOf)
   const inflated = async (request: FastifyRequest, body: Buffer, budget: BodyBudget) => {
-    request.bodyHold ??= budget.hold(clientAddress(request.ip), 0)
-    return watched(observer, () => inflate(request, body, { bytesMax: bytesMaxOf(request), hold: request.bodyHold! }))
+    return watched(observer, () => {
+      request.bodyHold ??= budget.hold(clientAddress(request.ip), body.length)
+      return inflate(request, body, { bytesMax: bytesMaxOf(request), hold: request.bodyHold })
+    })
   }
   app.decorateRequest('isSigned', false)
   app.decorateRequest('bodyHold', null)
@@ -97,7 +99,8 @@ export function parseJsonBodies(app: FastifyInstance, { bodyTurn, callerOf, ...d
     request.isSigned = signature !== undefined
     if (takesForm) return parseForm(body)
     if (body.length === 0 && takesNoBody(request)) return undefined
-    return list !== undefined || signature?.hasForeignForm ? body : parseBody(body)
+    const json = withoutMark(body)
+    return list !== undefined || signature?.hasForeignForm ? json : parseBody(json)
   }
   app.addContentTypeParser(['application/json', 'text/plain', FORM], read)
   app.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage): Promise<unknown> => {
@@ -105,6 +108,11 @@ export function parseJsonBodies(app: FastifyInstance, { bodyTurn, callerOf, ...d
     if (!signature?.hasForeignForm) throw new DecidedError('invalid_request', takesForm ? NOT_A_FORM : NOT_JSON)
     return read(request, payload)
   })
+}
+
+/** Some programs begin a text in UTF-8 with a byte order mark, which a parser of JSON may ignore (RFC 8259, 8.1), and Restate's does. */
+function withoutMark(body: Buffer): Buffer {
+  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body
 }
 
 /** Webhooks may be forms too, which their routes read. */
