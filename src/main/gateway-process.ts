@@ -40,6 +40,8 @@ import type { SharedState } from './gateway/shared-state.ts'
 import { refusePublicWithoutKey } from './start-checks.ts'
 
 const READ_MS_MAX = 10_000
+/** PostgreSQL ends a statement that takes too long by itself. One that is not ended so much later is in a server that hangs. */
+const SILENT_MS = 1_000
 /** Requests that still trickle in are cut off then, before a supervisor or a container's runtime kills the process. */
 const CLOSE_MS_MAX = 8_000
 /** Thousands may connect at the same moment; Linux accepts as many as net.core.somaxconn allows. */
@@ -64,6 +66,7 @@ export async function startGatewayProcess(
     readOnly: true,
     prepares: true,
     statementMsMax: READ_MS_MAX,
+    silentMsMax: READ_MS_MAX + SILENT_MS,
     onConnectionLost: (error: Error) => log.warn({ err: error.message }, 'database connection lost'),
   }
   const measurePool = poolMetrics(registry)
@@ -101,6 +104,7 @@ export async function startGatewayProcess(
     connectionsMax: 1,
     readOnly: true,
     statementMsMax: KEYS_MS_MAX,
+    silentMsMax: KEYS_MS_MAX + SILENT_MS,
   })
   const keys = createKeyRing(keysDb, (error) =>
     log.warn({ err: error }, 'the keys cannot be read; the last known keys stay valid'),

@@ -32,7 +32,7 @@ export interface SharedRead<Question, Answer> {
   joinMs: number
 }
 
-const TOO_MANY = 'too many reads of this kind wait here already; ask again'
+const TOO_MANY = 'reads of this kind get no turn: too many wait here, or PostgreSQL does not answer; ask again'
 
 export function createReadLine({ source, waitMsMax, ...limits }: ReadLineOptions): ReadLine {
   const turns = createTurns(limits)

@@ -21,6 +21,7 @@ const LOOKS: Omit<ConnectOptions, 'url'> = {
   readOnly: true,
   waitMsMax: 1_000,
   statementMsMax: 1_000,
+  silentMsMax: 2_000,
 }
 
 /** The standbys of DATABASE_READ_URL; undefined where there are none. */

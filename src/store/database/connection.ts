@@ -4,6 +4,7 @@ import { type Route, routeOver } from './addresses.ts'
 import { cancellingClients } from './cancelling-clients.ts'
 import { comingOften, isSelect, prepare } from './prepared.ts'
 import { clientOn, connectionToPrimary } from './primary.ts'
+import { closeWhenSilent } from './silent-server.ts'
 import { UnavailableError } from './unavailable-error.ts'
 
 /** An open pool. The other rooms hold one and pass it to the store's functions. */
@@ -51,6 +52,8 @@ export interface ConnectOptions {
   stalledWaitersMax?: number | undefined
   /** Longest statement; 0 for no limit. */
   statementMsMax?: number
+  /** A connection is closed when a statement has no answer for so long; undefined to wait as long as it takes. */
+  silentMsMax?: number
   /**
    * For many short reads at once: each select is parsed and planned once per connection, and not only statements that come often. No select runs in
    * parallel workers or is compiled, and the planner takes pages to be in memory or on an SSD.
@@ -87,6 +90,8 @@ export function connect(options: ConnectOptions): Database {
   // The pool handles errors of idle connections only. A connection that breaks between two statements of a transaction would end
   // the process.
   pool.on('connect', (client) => client.on('error', () => undefined))
+  const { silentMsMax } = options
+  if (silentMsMax !== undefined) pool.on('connect', (client) => closeWhenSilent(client, silentMsMax))
   const isPrepared = options.prepares ? isSelect : comingOften()
   pool.on('connect', (client) => prepare(client, isPrepared))
   const { opened, waited, queried } = options.observer ?? {}
