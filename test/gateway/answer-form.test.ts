@@ -57,6 +57,27 @@ test.for([
   expect(JSON.parse(bodyOf(answer))).toEqual(LONG)
 })
 
+test('an answer that says when it was made has the same tag later, and its own bytes', async () => {
+  let second = 10
+  const rows = LONG.data.slice(0, 50)
+  const made = () => ({ data: rows, meta: { generated_at: `2026-03-01T12:00:${second++}.000Z`, cache_hit: second > 11 } })
+  const app = server(made, { saysWhenMade: true })
+  const first = await get(app, '/list')
+  const tag = String(first.headers['etag'])
+  expect((await get(app, '/list', { 'if-none-match': tag })).statusCode).toBe(304)
+  const [gzip, again] = [
+    await get(app, '/list', { 'accept-encoding': 'gzip' }),
+    await get(app, '/list', { 'accept-encoding': 'gzip' }),
+  ]
+  expect([gzip.headers['etag'], again.headers['etag']]).toEqual([tag, tag])
+  expect([bodyOf(gzip), bodyOf(again)].map((body) => (JSON.parse(body) as ReturnType<typeof made>).meta.generated_at)).toEqual([
+    '2026-03-01T12:00:12.000Z',
+    '2026-03-01T12:00:13.000Z',
+  ])
+  rows.pop()
+  expect((await get(app, '/list', { 'if-none-match': tag })).statusCode).toBe(200)
+})
+
 test('any header of any client is read without an error', () => {
   fc.assert(
     fc.property(fc.string(), (header) => {

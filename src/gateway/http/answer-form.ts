@@ -6,6 +6,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether its answers tell what persons did, so that nothing keeps them. */
     isPersonal?: boolean
+    /** Whether its answers say when they were made, which their tag leaves out: the same rows have the same tag. */
+    saysWhenMade?: boolean
   }
 }
 
@@ -15,6 +17,7 @@ const COMPRESSED_BYTES_MIN = 1_000
 const BODY_BYTES_MAX = 4 * 1024 * 1024
 /** 128 bits, so that different answers never have the same tag. */
 const TAG_CHARACTERS = 22
+const WHEN_MADE = /"(?:generated_at":"[^"]*"|cache_hit":(?:true|false))/g
 const COMPRESSIBLE = /^(?:text\/|application\/(?:json|problem\+json|javascript)\b)/
 
 /**
@@ -32,7 +35,8 @@ export function formAnswers(app: FastifyInstance): void {
     if (!isFormed(request, reply, payload)) return payload
     // Also for a 304, which has the Vary of the answer that it stands for.
     const encoding = encodingOf(request, reply, payload)
-    const tag = `W/"${hash('sha256', payload, 'base64url').slice(0, TAG_CHARACTERS)}"`
+    const content = request.routeOptions.config.saysWhenMade ? payload.toString().replaceAll(WHEN_MADE, '') : payload
+    const tag = tagOf(content)
     if (isTagged(reply)) {
       if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private, no-cache')
       reply.header('etag', tag)
@@ -43,10 +47,14 @@ export function formAnswers(app: FastifyInstance): void {
       }
     }
     if (encoding === undefined) return payload
-    const body = await compress(tag, encoding, payload)
+    const body = await compress(content === payload ? tag : tagOf(payload), encoding, payload)
     reply.header('content-encoding', encoding).removeHeader('content-length')
     return body
   })
+}
+
+function tagOf(content: string | Buffer): string {
+  return `W/"${hash('sha256', content, 'base64url').slice(0, TAG_CHARACTERS)}"`
 }
 
 function isFormed({ method }: FastifyRequest, reply: FastifyReply, payload: unknown): payload is string | Buffer {

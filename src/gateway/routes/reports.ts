@@ -91,7 +91,7 @@ const REPORT = {
 } as const satisfies RouteShorthandOptions
 
 const RUN_REPORT = {
-  config: { access: 'read' },
+  config: { access: 'read', saysWhenMade: true },
   schema: {
     operationId: 'runReport',
     summary: 'Run a report',
