@@ -57,11 +57,14 @@ test.for([
   expect(JSON.parse(bodyOf(answer))).toEqual(LONG)
 })
 
-test('an answer that says when it was made has the same tag later, and its own bytes', async () => {
+test('an answer that says how it was made has the same tag later, and its own bytes', async () => {
   let second = 10
   const rows = LONG.data.slice(0, 50)
-  const made = () => ({ data: rows, meta: { generated_at: `2026-03-01T12:00:${second++}.000Z`, cache_hit: second > 11 } })
-  const app = server(made, { saysWhenMade: true })
+  const made = () => ({
+    data: rows,
+    meta: { generated_at: `2026-03-01T12:00:${second++}.000Z`, cache_hit: second > 11, execution_ms: second / 7 },
+  })
+  const app = server(made, { saysHowMade: true })
   const first = await get(app, '/list')
   const tag = String(first.headers['etag'])
   expect((await get(app, '/list', { 'if-none-match': tag })).statusCode).toBe(304)

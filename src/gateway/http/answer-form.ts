@@ -6,8 +6,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether its answers tell what persons did, so that nothing keeps them. */
     isPersonal?: boolean
-    /** Whether its answers say when they were made, which their tag leaves out: the same rows have the same tag. */
-    saysWhenMade?: boolean
+    /** Whether its answers say when and how fast they were made, which their tag leaves out: the same rows have the same tag. */
+    saysHowMade?: boolean
   }
 }
 
@@ -17,7 +17,7 @@ const COMPRESSED_BYTES_MIN = 1_000
 const BODY_BYTES_MAX = 4 * 1024 * 1024
 /** 128 bits, so that different answers never have the same tag. */
 const TAG_CHARACTERS = 22
-const WHEN_MADE = /"(?:generated_at":"[^"]*"|cache_hit":(?:true|false))/g
+const HOW_MADE = /"(?:generated_at":"[^"]*"|cache_hit":(?:true|false)|execution_ms":[\d.e+-]+)/g
 const COMPRESSIBLE = /^(?:text\/|application\/(?:json|problem\+json|javascript)\b)/
 
 /**
@@ -35,7 +35,7 @@ export function formAnswers(app: FastifyInstance): void {
     if (!isFormed(request, reply, payload)) return payload
     // Also for a 304, which has the Vary of the answer that it stands for.
     const encoding = encodingOf(request, reply, payload)
-    const content = request.routeOptions.config.saysWhenMade ? payload.toString().replaceAll(WHEN_MADE, '') : payload
+    const content = request.routeOptions.config.saysHowMade ? payload.toString().replaceAll(HOW_MADE, '') : payload
     const tag = tagOf(content)
     if (isTagged(reply)) {
       if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private, no-cache')

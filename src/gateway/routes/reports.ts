@@ -91,7 +91,7 @@ const REPORT = {
 } as const satisfies RouteShorthandOptions
 
 const RUN_REPORT = {
-  config: { access: 'read', saysWhenMade: true },
+  config: { access: 'read', saysHowMade: true },
   schema: {
     operationId: 'runReport',
     summary: 'Run a report',

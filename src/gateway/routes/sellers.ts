@@ -13,7 +13,7 @@ import type { RouteDeps, RoutePlugin } from './deps.ts'
 export const SELLERS_TAG = { name: 'sellers', description: 'What each seller sold.' }
 
 const DASHBOARD = {
-  config: { access: 'read', ofSeller: true, saysWhenMade: true },
+  config: { access: 'read', ofSeller: true, saysHowMade: true },
   schema: {
     operationId: 'sellerDashboard',
     summary: 'What a seller sold',
